@@ -1,0 +1,203 @@
+/**
+ * Follower: reads one process's log and says what each slot is, before any turn is run. It re-runs admission as a
+ * pure function of the log (spec 03 §4), so that what a scheduler should not have let in is `inadmissible` here and
+ * at every other unit.
+ */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type { Verifier } from "../identity/Verifier.ts"
+import * as Voucher from "../identity/Voucher.ts"
+import * as Admission from "../runtime/Admission.ts"
+import * as Assignment from "../runtime/Assignment.ts"
+import * as Bytes from "../runtime/Bytes.ts"
+import type * as Id from "../runtime/Id.ts"
+import * as Item from "../runtime/Item.ts"
+import * as Message from "../runtime/Message.ts"
+import * as OutboxProof from "../runtime/OutboxProof.ts"
+import * as Process from "../runtime/Process.ts"
+import type { LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
+import type { Seen } from "./OutcomeLog.ts"
+import type { Entry } from "./Sandbox.ts"
+
+/** An entry with what admission made of it, and the keys by which a repeat of it will be found. */
+export interface Examined {
+  readonly entry: Omit<Entry, "root">
+  readonly log: Admission.LogState
+  /** How a repeat of it is found; unset where it was not admitted, since what is not admitted can come again. */
+  readonly seen: { readonly key: Uint8Array; readonly contentHash: Uint8Array } | undefined
+}
+
+/** The process that slot 0 makes; without one there is nothing to compute. */
+export const spawned = (process: Id.ProcessId, first: LogEntry | undefined): Process.Process => {
+  if (first === undefined) throw new ChainBroken(0, "slot 0 is missing")
+  const made = recall(process, Admission.emptyLog, first, undefined).log.process
+  if (made === undefined) throw new ChainBroken(0, "slot 0 is not the spawn of this process")
+  return made
+}
+
+/** What one slot brings, before it is admitted. */
+interface Candidate {
+  readonly message: Message.Message
+  readonly voucher: Result.Result<Voucher.Voucher, Admission.Refused>
+}
+
+/** The log that was handed over is not the one the chain commits to; nothing after it can be believed. */
+export class ChainBroken extends Error {
+  readonly slot: number
+  constructor(slot: number, detail: string) {
+    super(`slot ${slot}: ${detail}`)
+    this.slot = slot
+  }
+}
+
+const read = (entry: LogEntry): Message.Message =>
+  Result.getOrThrowWith(
+    Result.flatMap(Item.decode(entry.item), (item) => Message.parse(item)),
+    (error) => new ChainBroken(entry.assignment.slot, error.message),
+  )
+
+/** Asserts that `entry` is the next link of this process's chain: slot, head and entry hash (spec 03 §2). */
+export const checkLink = (
+  process: Id.ProcessId,
+  log: Admission.LogState,
+  { assignment, item, proof }: LogEntry,
+): void => {
+  const { slot, previous, head, entryHash } = assignment
+  if (assignment.process !== process)
+    throw new ChainBroken(slot, `it belongs to process ${assignment.process}`)
+  if (assignment.term !== log.term)
+    throw new ChainBroken(slot, `term ${assignment.term} follows term ${log.term}`)
+  if (slot !== log.nextSlot) throw new ChainBroken(slot, `slot ${log.nextSlot} is missing`)
+  if (!Bytes.equal(previous, log.head)) throw new ChainBroken(slot, "it does not follow the head before it")
+  if (!Bytes.equal(entryHash, Assignment.entryHash(item, proof)))
+    throw new ChainBroken(slot, "the item or its proof is not the one that was assigned")
+  if (!Bytes.equal(Assignment.make(assignment).head, head))
+    throw new ChainBroken(slot, "its head does not follow from it")
+  if (assignment.timestamp < log.timestamp)
+    throw new ChainBroken(slot, "its timestamp is before the one before it")
+}
+
+const verdict = (
+  log: Admission.LogState,
+  { message, voucher }: Candidate,
+  { process, timestamp }: Assignment.Assignment,
+  seen: Admission.Candidate["seen"],
+): Result.Result<Omit<Admission.LogState, "head">, Admission.Refused> =>
+  message.process === process
+    ? Result.flatMap(voucher, (good) => Admission.admit(log, { message, voucher: good, seen }, timestamp))
+    : Result.fail(new Admission.Refused({ reason: "other process", detail: `it is for ${message.process}` }))
+
+const examined = (
+  log: Admission.LogState,
+  entry: LogEntry,
+  candidate: Candidate,
+  seen: Seen | undefined,
+): Examined => {
+  const { slot, timestamp, head } = entry.assignment
+  const { message, voucher } = candidate
+  const contentHash = Item.contentHash(message.item)
+  const before =
+    seen === undefined || seen.slot >= slot
+      ? undefined
+      : Bytes.equal(seen.contentHash, contentHash)
+        ? "repeat"
+        : "anchor reused"
+  const admitted = verdict(log, candidate, entry.assignment, before)
+  const next = Result.isSuccess(admitted) ? admitted.success : { ...log, nextSlot: slot + 1, timestamp }
+  const good = Result.isSuccess(voucher) ? voucher.success : undefined
+  const proven = good !== undefined && "proven" in good ? good.proven : undefined
+  const cron =
+    good !== undefined && "none" in good && log.process ? Admission.cronOf(log.process, message) : undefined
+  return {
+    entry: {
+      slot,
+      timestamp,
+      head,
+      item: entry.item,
+      inadmissible: Result.isFailure(admitted) ? admitted.failure.reason : undefined,
+      pair: proven?.kind === "message" ? proven.pair : undefined,
+      cron: cron && { name: cron.cron.name, count: cron.count },
+    },
+    log: { ...next, head },
+    seen: Result.isSuccess(admitted) ? { key: Message.repeatKey(message), contentHash } : undefined,
+  }
+}
+
+/** A verdict is about the log alone: that this unit is busy is no verdict, but a reason to ask again. */
+const voucherOf = (verifier: Verifier["Service"], message: Message.Message, proof: Uint8Array) =>
+  Effect.flatMap(Effect.result(Voucher.examine(verifier, message.item, proof)), (voucher) =>
+    Result.isFailure(voucher) && voucher.failure.reason === "overloaded"
+      ? Effect.fail(voucher.failure)
+      : Effect.succeed({ message, voucher }),
+  )
+
+/**
+ * Examines new entries: signatures and proofs side by side, admission in order. `seen` looks into what this unit
+ * evaluated before. Throws `ChainBroken` where the log is not one chain; fails only where the verifier is overloaded.
+ */
+export const examine = Effect.fnUntraced(function* (
+  verifier: Verifier["Service"],
+  process: Id.ProcessId,
+  log: Admission.LogState,
+  entries: ReadonlyArray<LogEntry>,
+  seen: (key: Uint8Array) => Seen | undefined,
+) {
+  const candidates = yield* Effect.forEach(
+    entries,
+    (entry) => voucherOf(verifier, read(entry), entry.proof),
+    { concurrency: "unbounded" },
+  )
+  const fresh = new Map<string, Seen>()
+  const done: Array<Examined> = []
+  let state = log
+  for (const [i, entry] of entries.entries()) {
+    checkLink(process, state, entry)
+    const key = Message.repeatKey(candidates[i]!.message)
+    const one = examined(state, entry, candidates[i]!, fresh.get(Bytes.toHex(key)) ?? seen(key))
+    if (one.seen) fresh.set(Bytes.toHex(key), { slot: one.entry.slot, contentHash: one.seen.contentHash })
+    state = one.log
+    done.push(one)
+  }
+  return done
+})
+
+/**
+ * Goes over entries that this unit examined before and kept the verdicts of: no signature is verified again, and who
+ * attested a proof is taken as believed. `inadmissible` is the verdict kept.
+ */
+export const recall = (
+  process: Id.ProcessId,
+  log: Admission.LogState,
+  entry: LogEntry,
+  inadmissible: string | undefined,
+): Examined => {
+  checkLink(process, log, entry)
+  const message = read(entry)
+  const proof = entry.proof.length === 0 ? undefined : Result.getOrUndefined(OutboxProof.decode(entry.proof))
+  const made = log.process ?? Result.getOrUndefined(Process.fromSpawn(message))
+  const attestors = made?.authority.units ?? []
+  const voucher: Voucher.Voucher =
+    proof !== undefined
+      ? {
+          proven: {
+            source: proof.attestation.process,
+            kind: proof.kind,
+            pair: proof.pair,
+            due: proof.due,
+            attestors,
+          },
+        }
+      : message.fromProcess
+        ? { none: true }
+        : { signed: true }
+  const refused =
+    inadmissible === undefined
+      ? undefined
+      : new Admission.Refused({ reason: inadmissible as Admission.Reason, detail: "" }) // kept by `examine`
+  return examined(
+    log,
+    entry,
+    { message, voucher: refused ? Result.fail(refused) : Result.succeed(voucher) },
+    undefined,
+  )
+}

@@ -1,0 +1,66 @@
+/**
+ * Voucher: what speaks for an item. A key's signature, or, for what a process emitted, the proof of the turn that
+ * emitted it with the units whose signatures on it are good (spec 02 §5).
+ *
+ * Both the scheduler and the compute units ask here, so they can't come to different answers.
+ */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Admission from "../runtime/Admission.ts"
+import * as Attestation from "../runtime/Attestation.ts"
+import * as Hash from "../runtime/Hash.ts"
+import * as Id from "../runtime/Id.ts"
+import type * as Item from "../runtime/Item.ts"
+import * as OutboxItem from "../runtime/OutboxItem.ts"
+import * as OutboxProof from "../runtime/OutboxProof.ts"
+import * as SignatureType from "../runtime/SignatureType.ts"
+import type { Verifier } from "./Verifier.ts"
+
+export type Voucher = Admission.Candidate["voucher"]
+
+const refuse = (reason: Admission.Reason, detail: string) =>
+  Effect.fail(new Admission.Refused({ reason, detail }))
+
+const goodSigner = (verifier: Verifier["Service"], claim: OutboxProof.Claim) => {
+  const type = SignatureType.find(claim.signatureType)
+  if (type === undefined) return Effect.succeed(undefined)
+  const bytes = Attestation.signingBytes(claim.root)
+  return Effect.map(
+    verifier.verify(type, claim.owner, "heddle/attestation/1", bytes, claim.signature),
+    (good) => (good ? Id.fromBytes(Hash.sha256(claim.owner)) : undefined),
+  )
+}
+
+/** Checks what speaks for `item`. Whether the receiver believes it is `Admission`'s question. */
+export const examine = Effect.fnUntraced(function* (
+  verifier: Verifier["Service"],
+  item: Item.Item,
+  proof: Uint8Array,
+): Effect.fn.Return<Voucher, Admission.Refused> {
+  if (item.type !== SignatureType.outbox) {
+    if (proof.length > 0) return yield* refuse("bad proof", "a signed item carries no proof")
+    yield* verifier
+      .verifyItem(item)
+      .pipe(
+        Effect.mapError((error) =>
+          error._tag === "Overloaded"
+            ? new Admission.Refused({ reason: "overloaded", detail: error.message })
+            : new Admission.Refused({ reason: "bad signature", detail: error.message }),
+        ),
+      )
+    return { signed: true }
+  }
+  if (OutboxItem.origin(item) === undefined)
+    return yield* refuse("bad proof", "the item's signature field does not fit its content")
+  if (proof.length === 0) return { none: true }
+  const decoded = OutboxProof.decode(proof)
+  if (Result.isFailure(decoded)) return yield* refuse("bad proof", decoded.failure)
+  const opened = OutboxProof.open(item, decoded.success)
+  if (Result.isFailure(opened)) return yield* refuse("bad proof", opened.failure)
+  const { source, kind, pair, due, claims } = opened.success
+  const signers = yield* Effect.forEach(claims, (claim) => goodSigner(verifier, claim), {
+    concurrency: "unbounded",
+  }).pipe(Effect.mapError((error) => new Admission.Refused({ reason: "overloaded", detail: error.message })))
+  const attestors = [...new Set(signers.filter((signer) => signer !== undefined))]
+  return { proven: { source, kind, pair, due, attestors } }
+})

@@ -1,0 +1,197 @@
+/**
+ * Delivery: carries what processes emit to the schedulers of their targets: at least once on the wire, exactly once in
+ * effect, in order per pair (spec 05 §3).
+ *
+ * The compute unit's releases are the outbox: durable before anything is sent. A cursor says which releases are done
+ * with; parcels that can't go yet are kept in a table of their own, so one that waits holds up only its own lane.
+ * After a crash some releases are gone through again: their parcels then get the slots they already have.
+ */
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Semaphore from "effect/Semaphore"
+import * as Stream from "effect/Stream"
+import { ComputeUnit, type Emitted } from "../compute-unit/ComputeUnit.ts"
+import type { Reason } from "../runtime/Admission.ts"
+import * as Id from "../runtime/Id.ts"
+import * as Item from "../runtime/Item.ts"
+import * as Limit from "../runtime/Limit.ts"
+import { Store } from "../runtime/Store.ts"
+import * as Table from "../runtime/Table.ts"
+import { type Accepted, SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
+import type { Undelivered } from "./MessengerUnit.ts"
+
+/** An entry on its way, as it is kept. */
+interface Kept extends Emitted {
+  readonly target: Id.ProcessId
+  readonly release: number
+  /** ms since 1970 when this messenger took it. */
+  readonly since: number
+}
+
+interface Parcel {
+  readonly entry: Kept
+  /** Whether the table holds it, so that the cursor may pass it. */
+  kept: boolean
+}
+
+/** Parcels of one source to one target, one at a time: the order of the pair. A timer has a lane of its own. */
+interface Lane {
+  readonly name: string
+  readonly target: Id.ProcessId
+  readonly parcels: Array<Parcel>
+  /** Set while the lane waits: why, and what wakes it. */
+  waiting: { readonly reason: string; readonly woken: Deferred.Deferred<void> } | undefined
+}
+
+const table = Table.make<[source: Uint8Array, slot: number, index: number], Kept>("undelivered")
+const cursor = Table.make<[], number>("delivery-cursor")
+
+const key = ({ source, slot, index }: Emitted): [Uint8Array, number, number] => [
+  Id.toBytes(source),
+  slot,
+  index,
+]
+
+/** Where an entry goes. A spawn goes the way of messages to the child, so that it is there before them. */
+const targetOf = ({ entry }: Emitted): Id.ProcessId => {
+  const item = Result.getOrThrow(Item.decode(entry.item))
+  return entry.kind === "spawn" ? item.id : Id.fromBytes(item.target)
+}
+
+const laneName = ({ source, slot, index, target, entry }: Kept): string =>
+  entry.kind === "timer" ? `${source} ${slot} ${index}` : `${source} ${target}`
+
+/** Refusals that pass by themselves; after any other, only a change at the target helps. */
+const passing: ReadonlySet<Reason> = new Set(["overloaded", "store failed", "stopping", "timer early"])
+
+export interface Delivery {
+  /** Tells that a message was given its slot: where that made a process, what waits for it goes. */
+  readonly arrived: (accepted: Accepted) => void
+  readonly undelivered: Effect.Effect<ReadonlyArray<Undelivered>>
+}
+
+export const make = Effect.gen(function* () {
+  const store = yield* Store
+  const scheduler = yield* SchedulerUnit
+  const compute = yield* ComputeUnit
+  const scope = yield* Effect.scope
+  const inFlight = yield* Semaphore.make(Limit.deliveriesInFlightMax)
+  const lanes = new Map<string, Lane>()
+  /** Parcels of each release that are neither delivered nor kept; releases in ascending order. */
+  const open = new Map<number, number>()
+  let received = cursor.get(store) ?? 0
+  let unwritten = 0
+
+  const cursorPut = () => {
+    unwritten = 0
+    const oldest: number | undefined = open.keys().next().value
+    return cursor.put([], oldest ?? received)
+  }
+  const settle = ({ release }: Kept) => {
+    const left = (open.get(release) ?? 1) - 1
+    if (left > 0) open.set(release, left)
+    else open.delete(release)
+  }
+
+  /** Puts a parcel into the table, after which the cursor may pass it. A store that is full leaves it to the cursor. */
+  const keep = (parcel: Parcel) =>
+    Effect.suspend(() => {
+      if (parcel.kept) return Effect.void
+      const kept = Effect.sync(() => {
+        if (!parcel.kept) settle(parcel.entry)
+        parcel.kept = true
+      })
+      return Effect.ignore(Effect.andThen(store.commit([table.put(key(parcel.entry), parcel.entry)]), kept))
+    })
+
+  const delivered = (parcel: Parcel) =>
+    Effect.suspend(() => {
+      if (parcel.kept) return Effect.ignore(store.commit([table.remove(key(parcel.entry))]))
+      settle(parcel.entry)
+      return ++unwritten < Limit.deliveriesPerCursorMax
+        ? Effect.void
+        : Effect.ignore(store.commit([cursorPut()]))
+    })
+
+  const wait = Effect.fnUntraced(function* (lane: Lane, reason: string, ms: number | undefined) {
+    const woken = Deferred.makeUnsafe<void>()
+    lane.waiting = { reason, woken }
+    yield* Effect.forEach([...lane.parcels], keep, { concurrency: "unbounded" })
+    yield* ms === undefined ? Deferred.await(woken) : Effect.race(Deferred.await(woken), Effect.sleep(ms))
+    lane.waiting = undefined
+  })
+
+  /** Delivers one parcel, however long it takes. */
+  const deliver = Effect.fnUntraced(function* (lane: Lane, parcel: Parcel) {
+    const { entry, proof } = parcel.entry
+    for (let tries = 0; ; tries++) {
+      const early = entry.due - (yield* Clock.currentTimeMillis)
+      if (early > 0) yield* wait(lane, "not due yet", early)
+      const sent = yield* Effect.result(inFlight.withPermits(1)(scheduler.submit(entry.item, proof)))
+      if (Result.isSuccess(sent)) {
+        arrived(sent.success)
+        return yield* delivered(parcel)
+      }
+      const backOff = Math.min(Limit.deliveryRetryMsMin * 2 ** tries, Limit.deliveryRetryMsMax)
+      yield* wait(lane, sent.failure.message, passing.has(sent.failure.reason) ? backOff : undefined)
+    }
+  })
+
+  const drain = Effect.fnUntraced(function* (lane: Lane) {
+    while (lane.parcels.length > 0) {
+      yield* deliver(lane, lane.parcels[0]!)
+      lane.parcels.shift()
+    }
+    lanes.delete(lane.name)
+  })
+
+  const take = (parcel: Parcel) =>
+    Effect.suspend((): Effect.Effect<unknown> => {
+      const name = laneName(parcel.entry)
+      const lane = lanes.get(name)
+      if (lane !== undefined) {
+        lane.parcels.push(parcel)
+        return lane.waiting === undefined ? Effect.void : keep(parcel)
+      }
+      const made: Lane = { name, target: parcel.entry.target, parcels: [parcel], waiting: undefined }
+      lanes.set(name, made)
+      return Effect.forkIn(drain(made), scope)
+    })
+
+  const arrived = ({ process, slot }: Accepted) => {
+    if (slot !== 0) return
+    for (const { target, waiting } of lanes.values())
+      if (target === process && waiting !== undefined) Deferred.doneUnsafe(waiting.woken, Effect.void)
+  }
+
+  const receive = Effect.fnUntraced(function* (emitted: ReadonlyArray<Emitted>, release: number) {
+    const since = yield* Clock.currentTimeMillis
+    const fresh = emitted.filter((one) => table.get(store, ...key(one)) === undefined)
+    if (fresh.length > 0) open.set(release, fresh.length)
+    received = release + 1 // only now: a cursor may be written at any time, and must not pass what is open
+    for (const one of fresh)
+      yield* take({ entry: { ...one, target: targetOf(one), release, since }, kept: false })
+  })
+
+  const first = received
+  for (const entry of table.list(store, [])) yield* take({ entry, kept: true })
+  yield* Effect.forkScoped(
+    Stream.runForEach(compute.releases(first), ({ emitted, number }) => receive(emitted, number)),
+  )
+  yield* Effect.addFinalizer(() => Effect.ignore(store.commit([cursorPut()])))
+
+  const delivery: Delivery = {
+    arrived,
+    undelivered: Effect.sync(() =>
+      [...lanes.values()].flatMap(({ parcels, waiting }) =>
+        parcels.map(({ entry: { source, slot, index, target, since, entry } }): Undelivered => {
+          const reason = waiting?.reason ?? "on its way"
+          return { source, slot, index, target, kind: entry.kind, due: entry.due, reason, since }
+        }),
+      ),
+    ),
+  }
+  return delivery
+})

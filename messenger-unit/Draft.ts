@@ -1,0 +1,65 @@
+/**
+ * Draft: what a caller wants to say, before it is signed. Data is JSON unless it is text or bytes already; tags are a
+ * plain object; the tags of the protocol come first, so that no tag of the caller's takes their place.
+ */
+import type { Fields } from "../identity/SignedItem.ts"
+import * as Bytes from "../runtime/Bytes.ts"
+import * as Id from "../runtime/Id.ts"
+import * as Message from "../runtime/Message.ts"
+import type * as Tag from "../runtime/Tag.ts"
+import type { NodeInfo } from "./MessengerUnit.ts"
+
+export type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [name: string]: Json }
+
+export interface Draft {
+  /** Text and bytes go as they are; anything else as JSON, with the tag `Content-Type: application/json`. */
+  readonly data?: Json | Uint8Array | undefined
+  readonly tags?: Readonly<Record<string, string>> | undefined
+}
+
+const pairs = (tags: Draft["tags"]): ReadonlyArray<Tag.Tag> =>
+  Object.entries(tags ?? {}).map(([name, value]) => ({ name, value }))
+
+/** Data as bytes, with the tag that says what they are where they were made here. */
+export const content = ({
+  data,
+  tags,
+}: Draft): { readonly data: Uint8Array; readonly tags: ReadonlyArray<Tag.Tag> } => {
+  if (data === undefined) return { data: Bytes.empty, tags: pairs(tags) }
+  if (typeof data === "string") return { data: Bytes.fromText(data), tags: pairs(tags) }
+  if (data instanceof Uint8Array) return { data, tags: pairs(tags) }
+  return {
+    data: Bytes.fromText(JSON.stringify(data)),
+    tags: [{ name: "Content-Type", value: "application/json" }, ...pairs(tags)],
+  }
+}
+
+/** A message to a process. */
+export const message = (process: Id.ProcessId, action: string, draft: Draft): Fields => {
+  const { data, tags } = content(draft)
+  return {
+    target: Id.toBytes(process),
+    tags: [...Message.protocolTags("Message"), { name: "Action", value: action }, ...tags],
+    data,
+  }
+}
+
+/** The spawn of a process that `node` schedules and computes. */
+export const spawn = (
+  module: Id.Id,
+  node: Pick<NodeInfo, "scheduler" | "compute">,
+  draft: Draft & { readonly name?: string | undefined },
+): Fields => {
+  const { data, tags } = content(draft)
+  return {
+    tags: [
+      ...Message.protocolTags("Process"),
+      { name: "Module", value: module },
+      { name: "Scheduler", value: node.scheduler },
+      { name: "Compute", value: node.compute },
+      ...(draft.name === undefined ? [] : [{ name: "Name", value: draft.name }]),
+      ...tags,
+    ],
+    data,
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * MessengerUnit: the caller's door, and the way between processes. Whoever speaks to a network speaks to a messenger,
+ * in this process or over HTTP; both implement this seam and pass one suite.
+ */
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import type { Answer, ComputeUnknown, ModuleInvalid, Query, Turn, View } from "../compute-unit/ComputeUnit.ts"
+import type { Refused } from "../runtime/Admission.ts"
+import type * as Attestation from "../runtime/Attestation.ts"
+import type * as Batch from "../runtime/Batch.ts"
+import type * as Id from "../runtime/Id.ts"
+import type { TurnError } from "../runtime/Outcome.ts"
+import type { StoreFailed } from "../runtime/Store.ts"
+import type { Accepted, LogEntry, LogUnknown } from "../scheduler-unit/SchedulerUnit.ts"
+
+/** No answer from the messenger; whether it acted is not known. Sending the same signed item again is safe. */
+export class Unreachable extends Data.TaggedError("Unreachable")<{
+  readonly url: string
+  readonly detail: string
+}> {
+  override get message(): string {
+    return `no answer from ${this.url}: ${this.detail}`
+  }
+}
+
+/** What became of an `ask`. */
+export interface Asked {
+  readonly accepted: Accepted
+  readonly fuelUsed: bigint
+  /** JSON text of the reply, or why there is none: `parked` where the node has stopped computing the process. */
+  readonly result:
+    | { readonly value: string }
+    | { readonly error: string; readonly reason: TurnError["reason"] | "replied" | "parked" }
+}
+
+/** The node behind a messenger. */
+export interface NodeInfo {
+  readonly version: string
+  readonly scheduler: Id.Address
+  readonly compute: Id.Address
+  readonly engine: Uint8Array
+}
+
+export interface ProcessInfo {
+  readonly process: Id.ProcessId
+  readonly owner: Id.Address
+  readonly module: Id.Id
+  readonly name: string | undefined
+  /** Slots assigned, and how many of them are computed. */
+  readonly slots: number
+  readonly computed: number
+  /** ms since 1970 of the newest slot. */
+  readonly timestamp: number
+  /** Root after the newest turns attested. */
+  readonly stateRoot: Uint8Array
+  readonly parked: string | undefined
+}
+
+/** An outbox entry that is not delivered: why, and since when (ms since 1970). */
+export interface Undelivered {
+  readonly source: Id.ProcessId
+  readonly slot: number
+  readonly index: number
+  readonly target: Id.ProcessId
+  readonly kind: "message" | "spawn" | "timer"
+  readonly due: number
+  readonly reason: string
+  readonly since: number
+}
+
+export class MessengerUnit extends Context.Service<
+  MessengerUnit,
+  {
+    readonly info: Effect.Effect<NodeInfo, Unreachable>
+    /** Keeps guest code for spawns to name, once it has been seen to load. */
+    readonly addModule: (
+      source: Uint8Array,
+    ) => Effect.Effect<Id.Id, ModuleInvalid | StoreFailed | Unreachable>
+    readonly module: (id: Id.Id) => Effect.Effect<Uint8Array | undefined, Unreachable>
+    /** Sends a signed item; answers once it has its slot durably. */
+    readonly send: (item: Uint8Array) => Effect.Effect<Accepted, Refused | Unreachable>
+    /** Sends a signed item and waits for the answer to it, however many turns that takes. */
+    readonly ask: (item: Uint8Array) => Effect.Effect<Asked, Refused | Unreachable>
+    readonly receipt: (
+      process: Id.ProcessId,
+      slot: number,
+    ) => Effect.Effect<Batch.Receipt, LogUnknown | Unreachable>
+    readonly log: (
+      process: Id.ProcessId,
+      from: number,
+      limit: number,
+    ) => Effect.Effect<ReadonlyArray<LogEntry>, LogUnknown | Unreachable>
+    /** The turn of an assigned slot; waits for it. */
+    readonly turn: (process: Id.ProcessId, slot: number) => Effect.Effect<Turn, LogUnknown | Unreachable>
+    readonly turns: (
+      process: Id.ProcessId,
+      from: number,
+      limit: number,
+    ) => Effect.Effect<ReadonlyArray<Turn>, Unreachable>
+    readonly attestation: (
+      process: Id.ProcessId,
+      slot: number,
+    ) => Effect.Effect<Attestation.SignedAttestation | undefined, Unreachable>
+    readonly follow: (process: Id.ProcessId, from: number) => Stream.Stream<Turn, LogUnknown | Unreachable>
+    readonly query: (
+      process: Id.ProcessId,
+      query: Query,
+    ) => Effect.Effect<Answer, ComputeUnknown | Unreachable>
+    readonly view: (process: Id.ProcessId, name: string) => Effect.Effect<View | undefined, Unreachable>
+    readonly process: (process: Id.ProcessId) => Effect.Effect<ProcessInfo, LogUnknown | Unreachable>
+    readonly processes: Effect.Effect<ReadonlyArray<ProcessInfo>, Unreachable>
+    readonly outbox: Effect.Effect<ReadonlyArray<Undelivered>, Unreachable>
+  }
+>()("heddle/MessengerUnit") {}

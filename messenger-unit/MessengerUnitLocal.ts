@@ -1,0 +1,119 @@
+/**
+ * MessengerUnit in the process of the other units: no hop between them, so an `ask` costs what its two commits cost.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
+import { ComputeUnit, ModuleInvalid } from "../compute-unit/ComputeUnit.ts"
+import type * as Id from "../runtime/Id.ts"
+import * as Item from "../runtime/Item.ts"
+import * as Limit from "../runtime/Limit.ts"
+import * as Message from "../runtime/Message.ts"
+import * as Module from "../runtime/Module.ts"
+import * as Process from "../runtime/Process.ts"
+import { Store } from "../runtime/Store.ts"
+import * as Tag from "../runtime/Tag.ts"
+import { type Accepted, LogUnknown, SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
+import * as Delivery from "./Delivery.ts"
+import { type Asked, MessengerUnit, type ProcessInfo } from "./MessengerUnit.ts"
+
+/** `version` is that of the program. */
+export const make = Effect.fnUntraced(function* (version: string) {
+  const store = yield* Store
+  const scheduler = yield* SchedulerUnit
+  const compute = yield* ComputeUnit
+  const delivery = yield* Delivery.make
+  const noProof = new Uint8Array(0)
+
+  const send = (item: Uint8Array) =>
+    Effect.tap(scheduler.submit(item, noProof), (accepted) => Effect.sync(() => delivery.arrived(accepted)))
+
+  const answered = Effect.fnUntraced(function* (accepted: Accepted) {
+    const { outcome } = yield* compute.turn(accepted.process, accepted.slot)
+    const { error, fuelUsed } = outcome
+    if (error !== undefined)
+      return { accepted, fuelUsed, result: { error: error.message, reason: error.reason } } satisfies Asked
+    const reply = yield* compute.reply(accepted.process, accepted.id)
+    const result =
+      "error" in reply ? { error: reply.error, reason: "replied" as const } : { value: reply.value }
+    return { accepted, fuelUsed, result } satisfies Asked
+  })
+
+  const ask = Effect.fnUntraced(function* (item: Uint8Array) {
+    const accepted = yield* send(item)
+    const parked = Effect.map(compute.parked(accepted.process), (why): Asked => ({
+      accepted,
+      fuelUsed: 0n,
+      result: { error: why, reason: "parked" },
+    }))
+    return yield* Effect.raceFirst(answered(accepted), parked)
+  })
+
+  const assigned = Effect.fnUntraced(function* (process: Id.ProcessId, slot: number) {
+    const entries = yield* scheduler.log(process, slot, 1)
+    if (entries.length === 0) return yield* new LogUnknown({ process, slot })
+  })
+
+  const describe = Effect.fnUntraced(function* (process: Id.ProcessId, slots: number, timestamp: number) {
+    const [spawn] = yield* scheduler.log(process, 0, 1)
+    const made = Result.getOrThrow(
+      Result.flatMap(Item.decode(spawn!.item), (item) =>
+        Result.flatMap(Message.parse(item), Process.fromSpawn),
+      ),
+    )
+    const progress = yield* compute.progress(process)
+    const attested = yield* compute.attestation(process, Math.max(progress.slots - 1, 0))
+    const info: ProcessInfo = {
+      process,
+      owner: made.owner,
+      module: made.module,
+      name: Tag.value(made.tags, "Name"),
+      slots,
+      computed: progress.slots,
+      timestamp,
+      stateRoot: attested?.attestation.to.stateRoot ?? new Uint8Array(32),
+      parked: progress.parked,
+    }
+    return info
+  })
+
+  return MessengerUnit.of({
+    info: Effect.succeed({
+      version,
+      scheduler: scheduler.address,
+      compute: compute.address,
+      engine: compute.engine,
+    }),
+    addModule: (source) => {
+      if (source.length <= Limit.moduleBytesMax) return compute.addModule(source)
+      const detail = `${source.length} bytes; at most ${Limit.moduleBytesMax} are allowed`
+      return Effect.fail(new ModuleInvalid({ detail, file: "module.js", line: 1, column: 1 }))
+    },
+    module: (id) => Effect.sync(() => Module.get(store, id)),
+    send,
+    ask,
+    receipt: scheduler.receipt,
+    log: scheduler.log,
+    turn: (process, slot) => Effect.andThen(assigned(process, slot), compute.turn(process, slot)),
+    turns: compute.turns,
+    attestation: compute.attestation,
+    follow: (process, from) => Stream.unwrap(Effect.as(assigned(process, 0), compute.follow(process, from))),
+    query: compute.query,
+    view: compute.view,
+    process: Effect.fnUntraced(function* (process) {
+      const head = (yield* scheduler.processes).find((one) => one.process === process)
+      return head === undefined
+        ? yield* new LogUnknown({ process, slot: 0 })
+        : yield* describe(process, head.nextSlot, head.timestamp)
+    }),
+    processes: Effect.flatMap(scheduler.processes, (heads) =>
+      Effect.orDie(
+        Effect.forEach(heads, ({ process, nextSlot, timestamp }) => describe(process, nextSlot, timestamp)),
+      ),
+    ),
+    outbox: delivery.undelivered,
+  })
+})
+
+export const layer = (version: string) => Layer.effect(MessengerUnit, make(version))

@@ -1,0 +1,241 @@
+/**
+ * MessengerUnitServer: a messenger over HTTP. Each handler turns a request into a call of the seam and its answer, or
+ * its error, into what `MessengerApi` says; nothing is decided here but the size of a page.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as Sse from "effect/encoding/Sse"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import { HttpApiSchemaError } from "effect/http-api/HttpApiError"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type { unhandled } from "effect/Types"
+import type { Turn } from "../compute-unit/ComputeUnit.ts"
+import * as Bytes from "../runtime/Bytes.ts"
+import * as Limit from "../runtime/Limit.ts"
+import type { LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
+import { MessengerApi, Refusing, TurnEvent } from "./MessengerApi.ts"
+import { MessengerUnit } from "./MessengerUnit.ts"
+import * as Refusal from "./Refusal.ts"
+import type * as RequestBody from "./RequestBody.ts"
+import * as Wire from "./Wire.ts"
+
+export interface Options {
+  readonly bodies: RequestBody.RequestBodies
+  /** Ends when the server stops: streams that follow a process end then, for their readers to go on elsewhere. */
+  readonly stopping: Effect.Effect<void>
+}
+
+const pageDefault = 100
+
+const refuse = <const Reason extends string>(reason: Reason, detail: string) =>
+  Effect.fail({ _tag: "Refused", reason, detail } as const)
+
+/** What there is, or a refusal. */
+const orRefuse =
+  <const Reason extends string>(reason: Reason, detail: string) =>
+  <A>(found: A | undefined) =>
+    found === undefined ? refuse(reason, detail) : Effect.succeed(found)
+
+const messages = ({ bodies }: Options) =>
+  HttpApiBuilder.group(MessengerApi, "messages", (handlers) =>
+    handlers.handleRaw("send", ({ request, query }) =>
+      Effect.gen(function* () {
+        const messenger = yield* MessengerUnit
+        const item = yield* bodies.read(request, Limit.itemBytesMax)
+        if (query.wait !== "answer") {
+          const accepted = yield* Effect.mapError(messenger.send(item), Refusal.of)
+          if (query.wait !== "receipt") return accepted
+          const receipt = yield* Effect.orDie(messenger.receipt(accepted.process, accepted.slot))
+          return { ...accepted, receipt }
+        }
+        const { accepted, ...answer } = yield* Effect.mapError(messenger.ask(item), Refusal.of)
+        return { ...accepted, answer }
+      }),
+    ),
+  )
+
+const modules = ({ bodies }: Options) =>
+  HttpApiBuilder.group(MessengerApi, "modules", (handlers) =>
+    handlers
+      .handleRaw("add", ({ request }) =>
+        Effect.gen(function* () {
+          const messenger = yield* MessengerUnit
+          const source = yield* bodies.read(request, Limit.moduleBytesMax)
+          return { module: yield* Effect.mapError(messenger.addModule(source), Refusal.of) }
+        }),
+      )
+      .handle("get", ({ params }) =>
+        MessengerUnit.use((messenger) => messenger.module(params.id)).pipe(
+          Effect.mapError(Refusal.of),
+          Effect.flatMap(orRefuse("unknown module", `${params.id} is not stored here`)),
+        ),
+      ),
+  )
+
+/** Entries read from a store at once, so that a page of large ones is not all in memory before it is cut. */
+const entriesPerRead = 16
+
+/** At most `limit` entries from `from` on, fewer where they weigh more than a page; one at least if there is one. */
+const page = Effect.fnUntraced(function* <A, E>(
+  read: (from: number, limit: number) => Effect.Effect<ReadonlyArray<A>, E>,
+  weigh: (entry: A) => number,
+  { from = 0, limit = pageDefault }: { readonly from?: number; readonly limit?: number },
+) {
+  const entries: Array<A> = []
+  for (let bytes = 0; entries.length < limit && bytes < Limit.pageBytesMax;) {
+    const more = yield* read(from + entries.length, Math.min(entriesPerRead, limit - entries.length))
+    for (const entry of more) {
+      bytes += weigh(entry)
+      if (bytes < Limit.pageBytesMax || entries.length === 0) entries.push(entry)
+    }
+    if (more.length === 0) break
+  }
+  return entries
+})
+
+const entryBytes = ({ item, proof }: LogEntry): number => item.length + proof.length
+const turnBytes = ({ outcome }: Turn): number =>
+  outcome.outbox.reduce((bytes, entry) => bytes + entry.item.length, 0) +
+  outcome.replies.reduce((bytes, reply) => bytes + ("value" in reply ? reply.value : reply.error).length, 0)
+
+const encodeEvent = Schema.encodeSync(TurnEvent)
+
+/** Turns as server-sent events, with a sign of life where there are none for a while. */
+const events = <E>(turns: Stream.Stream<Turn, E>) =>
+  Stream.map(turns, (turn) =>
+    Sse.encoder.write({
+      _tag: "Event",
+      ...encodeEvent({ id: String(turn.outcome.slot), event: "turn", data: turn }),
+    }),
+  ).pipe(
+    Stream.merge(Stream.as(Stream.tick(Limit.followSilenceMsMax), ": alive\n\n"), { haltStrategy: "left" }),
+    Stream.map(Bytes.fromText),
+  )
+
+const decodeQuery = Schema.decodeEffect(Schema.fromJsonString(Schema.toCodecJson(Wire.Query)))
+
+const readQuery = (text: string) =>
+  decodeQuery(text).pipe(Effect.catch(({ message }) => refuse("malformed request", `body: ${message}`)))
+
+const processes = ({ bodies, stopping }: Options) =>
+  HttpApiBuilder.group(MessengerApi, "processes", (handlers) =>
+    handlers
+      .handle("list", () => MessengerUnit.use(({ processes }) => Effect.mapError(processes, Refusal.of)))
+      .handle("get", ({ params }) =>
+        MessengerUnit.use((messenger) => Effect.mapError(messenger.process(params.process), Refusal.of)),
+      )
+      .handle("log", ({ params, query }) =>
+        MessengerUnit.use((messenger) =>
+          page((from, limit) => messenger.log(params.process, from, limit), entryBytes, query),
+        ).pipe(Effect.mapError(Refusal.of)),
+      )
+      .handle("turns", ({ params, query }) =>
+        MessengerUnit.use((messenger) =>
+          page((from, limit) => messenger.turns(params.process, from, limit), turnBytes, query),
+        ).pipe(Effect.mapError(Refusal.of)),
+      )
+      .handle("turn", ({ params: { process, slot }, query }) =>
+        MessengerUnit.use(
+          Effect.fnUntraced(function* (messenger) {
+            if (query.wait === "" || query.wait === "true")
+              return yield* Effect.mapError(messenger.turn(process, slot), Refusal.of)
+            const [turn] = yield* Effect.mapError(messenger.turns(process, slot, 1), Refusal.of)
+            if (turn !== undefined) return turn
+            const { slots } = yield* Effect.mapError(messenger.process(process), Refusal.of)
+            const unknown = `process ${process} has no slot ${slot} here`
+            return slot < slots
+              ? yield* refuse(
+                  "not computed",
+                  `slot ${slot} is not computed yet; ask with ?wait to get it once it is`,
+                )
+              : yield* Effect.fail({
+                  _tag: "Refused",
+                  reason: "unknown slot",
+                  detail: unknown,
+                  process,
+                  slot,
+                } as const)
+          }),
+        ),
+      )
+      .handle("receipt", ({ params }) =>
+        MessengerUnit.use((messenger) => messenger.receipt(params.process, params.slot)).pipe(
+          Effect.mapError(Refusal.of),
+        ),
+      )
+      .handle("attestation", ({ params: { process, slot } }) =>
+        MessengerUnit.use((messenger) => messenger.attestation(process, slot)).pipe(
+          Effect.mapError(Refusal.of),
+          Effect.flatMap(orRefuse("not attested", `no attestation reaches slot ${slot} of ${process} here`)),
+        ),
+      )
+      .handle("view", ({ params: { process, name } }) =>
+        MessengerUnit.use((messenger) => messenger.view(process, name)).pipe(
+          Effect.mapError(Refusal.of),
+          Effect.flatMap(
+            orRefuse("unknown view", `process ${process} publishes nothing under "${name}" here`),
+          ),
+        ),
+      )
+      .handleRaw("query", ({ params, request }) =>
+        MessengerUnit.use(
+          Effect.fnUntraced(function* (messenger) {
+            const body = yield* bodies.read(request, Limit.itemBytesMax)
+            const { action, tags = [], data = Bytes.empty } = yield* readQuery(Bytes.toText(body) ?? "")
+            return yield* messenger
+              .query(params.process, { action, tags, data, from: "" })
+              .pipe(Effect.mapError(Refusal.of))
+          }),
+        ),
+      )
+      .handle("follow", ({ params: { process }, query, headers }) =>
+        MessengerUnit.use(
+          Effect.fnUntraced(function* (messenger) {
+            yield* Effect.mapError(messenger.process(process), Refusal.of)
+            const last = headers["last-event-id"]
+            const turns = messenger.follow(process, last === undefined ? (query.from ?? 0) : last + 1)
+            return HttpServerResponse.stream(Stream.interruptWhen(events(turns), stopping), {
+              contentType: "text/event-stream",
+              headers: { "cache-control": "no-store" },
+            })
+          }),
+        ),
+      ),
+  )
+
+const node = HttpApiBuilder.group(MessengerApi, "node", (handlers) =>
+  handlers
+    .handle("outbox", () => MessengerUnit.use(({ outbox }) => Effect.mapError(outbox, Refusal.of)))
+    .handle("info", () => MessengerUnit.use(({ info }) => Effect.mapError(info, Refusal.of))),
+)
+
+type CommonRefused = (typeof Refusal.common)[number]["Type"]
+
+const internal = (cause: Cause.Cause<unknown>): Effect.Effect<never, CommonRefused> =>
+  Effect.logError("a request ended in a defect", cause).pipe(
+    Effect.andThen(refuse("internal error", "the node could not answer; its log says why")),
+  )
+
+const refusing = Layer.succeed(Refusing, (handler) =>
+  handler.pipe(
+    Effect.catch((error): Effect.Effect<never, unhandled | CommonRefused> => {
+      if (!HttpApiSchemaError.is(error)) return Effect.fail(error)
+      return error.kind === "Body" || error.kind === "ResponseHeaders"
+        ? internal(Cause.fail(error))
+        : refuse("malformed request", `${error.kind.toLowerCase()}: ${error.cause.message}`)
+    }),
+    Effect.catchCause((cause): Effect.Effect<never, unhandled | CommonRefused> =>
+      Cause.hasDies(cause) ? internal(cause) : Effect.failCause(cause),
+    ),
+  ),
+)
+
+/** Routes of the API and its OpenAPI document, for an `HttpRouter`. */
+export const layer = (options: Options) =>
+  HttpApiBuilder.layer(MessengerApi, { openapiPath: "/openapi.json" }).pipe(
+    Layer.provide([messages(options), modules(options), processes(options), node]),
+    Layer.provide(refusing),
+  )

@@ -1,0 +1,225 @@
+/**
+ * PromiseClient: the client without Effect. Each call is one of `Client.ts` run to its end; what that fails with, the
+ * promise rejects with: an `Error` whose `_tag` names it and whose fields say what to do.
+ */
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Answer, Turn } from "../compute-unit/ComputeUnit.ts"
+import type * as Identity from "../identity/Identity.ts"
+import { Refused } from "../runtime/Admission.ts"
+import type * as Attestation from "../runtime/Attestation.ts"
+import type * as Batch from "../runtime/Batch.ts"
+import * as Id from "../runtime/Id.ts"
+import type { TurnError } from "../runtime/Outcome.ts"
+import type { Accepted } from "../scheduler-unit/SchedulerUnit.ts"
+import * as Client from "./Client.ts"
+import type * as Draft from "./Draft.ts"
+import { MessengerUnit, type NodeInfo, type ProcessInfo, type Undelivered } from "./MessengerUnit.ts"
+
+/** A dry run that threw, ran out of fuel, or found no handler. */
+export class QueryFailed extends Data.TaggedError("QueryFailed")<{
+  readonly process: Id.ProcessId
+  readonly slot: number
+  readonly reason: TurnError["reason"]
+  readonly detail: string
+}> {
+  override get message(): string {
+    return `${this.reason}: ${this.detail}`
+  }
+}
+
+/** Nobody to speak as: neither the call nor the client names an identity. */
+export class NobodySpeaks extends Data.TaggedError("NobodySpeaks")<{ readonly call: string }> {
+  override get message(): string {
+    return `${this.call} needs an identity: give it as { as: await createIdentity() }, or once to connect() or start()`
+  }
+}
+
+export interface Options {
+  /** Who speaks where a call does not say. */
+  readonly as?: Identity.Identity | undefined
+  /** Times that a message is sent again where no answer came. */
+  readonly retries?: number | undefined
+}
+
+export interface Call {
+  /** Stops waiting. What was sent stays sent. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface Message extends Call, Draft.Draft {
+  /** Who speaks. */
+  readonly as?: Identity.Identity | undefined
+}
+
+export interface Spawn extends Message {
+  /** A name for people to read. */
+  readonly name?: string | undefined
+}
+
+export interface Page {
+  readonly from?: number | undefined
+  readonly limit?: number | undefined
+}
+
+/** An unproven answer, of the state after `slot`. */
+export interface QueryAnswer extends Pick<Answer, "slot" | "timestamp" | "fuelUsed" | "console"> {
+  readonly value: Draft.Json
+}
+
+export interface PromiseClient extends AsyncDisposable {
+  /** Spawns a process, uploading its code where that is not a module yet; gives the process's id. */
+  readonly spawn: (code: Client.Code, options?: Spawn) => Promise<Id.ProcessId>
+  /** Says something to a process; resolves once it has its slot, durably. */
+  readonly send: (process: string, action: string, options?: Message) => Promise<Accepted>
+  /** Says something to a process and resolves with its answer, however many turns that takes. */
+  readonly ask: (process: string, action: string, options?: Message) => Promise<Draft.Json>
+  /** Asks without a trace: runs the message on a throw-away copy of the newest state. */
+  readonly query: (process: string, action: string, draft?: Draft.Draft & Call) => Promise<QueryAnswer>
+  /** What the process has published under a name. */
+  readonly view: (
+    process: string,
+    name: string,
+  ) => Promise<{ readonly value: Draft.Json; readonly slot: number } | undefined>
+  /** Every turn from a slot on, then each new one. */
+  readonly follow: (
+    process: string,
+    options?: { readonly from?: number | undefined } & Call,
+  ) => AsyncIterable<Turn>
+  readonly log: (process: string, page?: Page) => Promise<ReadonlyArray<Client.Entry>>
+  readonly turns: (process: string, page?: Page) => Promise<ReadonlyArray<Turn>>
+  /** The turn of an assigned slot; waits for it. */
+  readonly turn: (process: string, slot: number, call?: Call) => Promise<Turn>
+  readonly receipt: (process: string, slot: number) => Promise<Batch.Receipt>
+  readonly attestation: (process: string, slot: number) => Promise<Attestation.SignedAttestation | undefined>
+  readonly process: (process: string) => Promise<ProcessInfo>
+  readonly processes: () => Promise<ReadonlyArray<ProcessInfo>>
+  readonly outbox: () => Promise<ReadonlyArray<Undelivered>>
+  /** Uploads guest code; gives its id. */
+  readonly addModule: (code: Client.Code) => Promise<Id.Id>
+  readonly module: (id: string) => Promise<Uint8Array | undefined>
+  readonly info: () => Promise<NodeInfo>
+  /** Ends the connection, and an embedded node with it. */
+  readonly close: () => Promise<void>
+}
+
+const limitDefault = 100
+
+const idOf = (text: string, what: "process" | "module"): Effect.Effect<Id.Id, Refused> => {
+  const id = Id.parse(text)
+  if (id !== undefined) return Effect.succeed(id)
+  return Effect.fail(
+    new Refused({ reason: `unknown ${what}`, detail: `"${text}" is no id: it has 43 characters` }),
+  )
+}
+
+const parse = (text: string): Draft.Json => JSON.parse(text) as Draft.Json // JSON text of a process
+
+/** `bundler` and `close` come from whoever assembles the client. */
+export const make = (
+  messenger: MessengerUnit["Service"],
+  options: Options,
+  bundler: Client.Bundler,
+  close: () => Promise<void>,
+): PromiseClient => {
+  const run = <A, E>(effect: Effect.Effect<A, E, MessengerUnit>, signal?: AbortSignal): Promise<A> =>
+    Effect.runPromise(
+      Effect.provideService(effect, MessengerUnit, messenger),
+      signal === undefined ? {} : { signal },
+    )
+
+  const speaker = (
+    call: string,
+    { as = options.as, data, tags }: Message,
+  ): Effect.Effect<Client.Speaker & Draft.Draft, NobodySpeaks> =>
+    as === undefined
+      ? Effect.fail(new NobodySpeaks({ call }))
+      : Effect.succeed({ data, tags, as, retries: options.retries })
+
+  /** Runs a call about one process. */
+  const about = <A, E>(
+    process: string,
+    call: (process: Id.ProcessId) => Effect.Effect<A, E, MessengerUnit>,
+    signal?: AbortSignal,
+  ) => run(Effect.flatMap(idOf(process, "process"), call), signal)
+
+  const query = Effect.fnUntraced(function* (process: Id.ProcessId, action: string, draft: Draft.Draft) {
+    const { result, ...answer } = yield* Client.query(process, action, draft)
+    if ("value" in result) return { ...answer, value: result.value === null ? null : parse(result.value) }
+    return yield* new QueryFailed({
+      process,
+      slot: answer.slot,
+      reason: result.error.reason,
+      detail: result.error.message,
+    })
+  })
+
+  const follow: PromiseClient["follow"] = (process, { from, signal } = {}) => {
+    const turns = Stream.unwrap(
+      Effect.map(idOf(process, "process"), (id) => Client.follow(id, from, options.retries)),
+    ).pipe(Stream.provideService(MessengerUnit, messenger))
+    if (signal === undefined) return Stream.toAsyncIterable(turns)
+    const aborted = Effect.callback<void>((resume) => {
+      const stop = () => resume(Effect.void)
+      if (signal.aborted) stop()
+      else signal.addEventListener("abort", stop, { once: true })
+      return Effect.sync(() => signal.removeEventListener("abort", stop))
+    })
+    return Stream.toAsyncIterable(Stream.interruptWhen(turns, aborted))
+  }
+
+  return {
+    spawn: (code, given = {}) =>
+      run(
+        Effect.gen(function* () {
+          const who = yield* speaker("spawn", given)
+          const module = yield* Client.addModule(code, bundler)
+          return (yield* Client.spawn(module, { ...who, name: given.name })).process
+        }),
+        given.signal,
+      ),
+    send: (process, action, given = {}) =>
+      about(
+        process,
+        (id) => Effect.flatMap(speaker("send", given), (who) => Client.send(id, action, who)),
+        given.signal,
+      ),
+    ask: (process, action, given = {}) =>
+      about(
+        process,
+        (id) =>
+          speaker("ask", given).pipe(
+            Effect.flatMap((who) => Client.ask(id, action, who)),
+            Effect.map(({ value }) => parse(value)),
+          ),
+        given.signal,
+      ),
+    query: (process, action, { signal, ...draft } = {}) =>
+      about(process, (id) => query(id, action, draft), signal),
+    view: (process, name) =>
+      about(process, (id) =>
+        Effect.map(messenger.view(id, name), (view) =>
+          view === undefined ? undefined : { value: parse(view.value), slot: view.slot },
+        ),
+      ),
+    follow,
+    log: (process, { from = 0, limit = limitDefault } = {}) =>
+      about(process, (id) =>
+        Effect.map(messenger.log(id, from, limit), (entries) => entries.map(Client.entryOf)),
+      ),
+    turns: (process, { from = 0, limit = limitDefault } = {}) =>
+      about(process, (id) => messenger.turns(id, from, limit)),
+    turn: (process, slot, { signal } = {}) => about(process, (id) => messenger.turn(id, slot), signal),
+    receipt: (process, slot) => about(process, (id) => messenger.receipt(id, slot)),
+    attestation: (process, slot) => about(process, (id) => messenger.attestation(id, slot)),
+    process: (process) => about(process, messenger.process),
+    processes: () => run(messenger.processes),
+    outbox: () => run(messenger.outbox),
+    addModule: (code) => run(Client.addModule(code, bundler)),
+    module: (id) => run(Effect.flatMap(idOf(id, "module"), messenger.module)),
+    info: () => run(messenger.info),
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * Refusal: an error of a messenger as it travels over HTTP: `{_tag: "Refused", reason, detail}` under the status that
+ * fits the reason. What the seam knows as an error of its own goes out as a refusal and comes back as that error.
+ */
+import * as Schema from "effect/Schema"
+import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
+import { type ComputeUnknown, ModuleInvalid } from "../compute-unit/ComputeUnit.ts"
+import type { Refused } from "../runtime/Admission.ts"
+import { StoreFailed } from "../runtime/Store.ts"
+import type { LogUnknown } from "../scheduler-unit/SchedulerUnit.ts"
+import type { Unreachable } from "./MessengerUnit.ts"
+import * as Wire from "./Wire.ts"
+
+const tag = { _tag: Schema.tag("Refused") }
+const detail = {
+  detail: Schema.String.annotate({ description: "what stands there, what is allowed, what to do" }),
+}
+
+const refusal = <const Reasons extends ReadonlyArray<string>>(status: number, reasons: Reasons) =>
+  Schema.Struct({ ...tag, reason: Schema.Literals(reasons), ...detail }).pipe(HttpApiSchema.status(status))
+
+/** Refusals of the server itself, which any endpoint can give. */
+export const common = [
+  refusal(400, ["malformed request"]),
+  refusal(429, ["overloaded"]),
+  refusal(500, ["internal error"]),
+  refusal(502, ["unreachable"]),
+  refusal(503, ["stopping"]),
+] as const
+
+/** Every reason that admission has, under its status. */
+export const send = [
+  refusal(400, ["malformed item", "not a message", "unknown signature type", "bad spawn"]),
+  refusal(401, ["bad signature"]),
+  refusal(403, ["no proof", "bad proof", "not attested"]),
+  refusal(404, ["unknown process", "unknown module"]),
+  refusal(409, ["repeat", "anchor reused", "pair out of order", "timer early", "cron out of order"]),
+  refusal(413, ["too large"]),
+  refusal(421, ["other scheduler", "other process"]),
+  refusal(429, ["overloaded"]),
+  refusal(503, ["store failed", "stopping"]),
+] as const
+
+export const tooLarge = refusal(413, ["too large"])
+export const unknownModule = refusal(404, ["unknown module"])
+export const unknownView = refusal(404, ["unknown view"])
+export const unknownTurn = refusal(404, ["not computed"])
+export const unknownAttestation = refusal(404, ["not attested"])
+
+/** A process or a slot that is not there. */
+export const unknownSlot = Schema.Struct({
+  ...tag,
+  reason: Schema.Literals(["unknown process", "unknown slot"]),
+  ...detail,
+  process: Wire.Id,
+  slot: Schema.Natural,
+}).pipe(HttpApiSchema.status(404))
+
+export const unknownProcess = refusal(404, ["unknown process"])
+
+/** Where in the guest code, counted from 1. */
+export const moduleInvalid = Schema.Struct({
+  ...tag,
+  reason: Schema.Literal("module invalid"),
+  ...detail,
+  file: Schema.String,
+  line: Schema.Int,
+  column: Schema.Int,
+}).pipe(HttpApiSchema.status(422))
+
+export const storeFailed = Schema.Struct({
+  ...tag,
+  reason: Schema.Literal("store failed"),
+  ...detail,
+  cause: Schema.Literals(["full", "closed", "io"]),
+}).pipe(HttpApiSchema.status(503))
+
+const refused = <const Reason extends string>(reason: Reason, detail: string) =>
+  ({ _tag: "Refused", reason, detail }) as const
+
+/** Each error of the seam as a refusal. */
+const refusals = {
+  Refused: ({ reason, detail }: Refused) => refused(reason, detail),
+  LogUnknown: ({ process, slot, message }: LogUnknown) => ({
+    ...refused(slot === 0 ? "unknown process" : "unknown slot", message),
+    process,
+    slot,
+  }),
+  ComputeUnknown: ({ message }: ComputeUnknown) => refused("unknown process", message),
+  ModuleInvalid: ({ detail, file, line, column }: ModuleInvalid) => ({
+    ...refused("module invalid", detail),
+    file,
+    line,
+    column,
+  }),
+  StoreFailed: ({ reason, detail }: StoreFailed) => ({ ...refused("store failed", detail), cause: reason }),
+  /** A messenger that stands before another one, which did not answer. */
+  Unreachable: ({ message }: Unreachable) => refused("unreachable", message),
+}
+
+type Refusals = typeof refusals
+type SeamError = { [Tag in keyof Refusals]: Parameters<Refusals[Tag]>[0] }[keyof Refusals]
+
+/** An error of the seam as it goes out. */
+export const of = <E extends SeamError>(error: E): ReturnType<Refusals[E["_tag"]]> => {
+  const refusal = refusals[error._tag] as (error: SeamError) => unknown
+  return refusal(error) as ReturnType<Refusals[E["_tag"]]> // by the function under the error's own tag
+}
+
+export const toModuleInvalid = (refusal: typeof moduleInvalid.Type | typeof tooLarge.Type): ModuleInvalid => {
+  const place = refusal.reason === "too large" ? { file: "module.js", line: 1, column: 1 } : refusal
+  return new ModuleInvalid({
+    detail: refusal.detail,
+    file: place.file,
+    line: place.line,
+    column: place.column,
+  })
+}
+
+export const toStoreFailed = ({ detail, cause }: typeof storeFailed.Type): StoreFailed =>
+  new StoreFailed({ reason: cause, detail })

@@ -1,0 +1,241 @@
+/**
+ * Wire: the nouns as JSON, for the HTTP API and for whoever prints them. Ids are 43 characters, bytes are base64url,
+ * fuel is decimal text, times are ms since 1970, and what is not there is `null`.
+ *
+ * Every schema decodes to the type of the noun's own file, so a field that is added there and not here is an error of
+ * the compiler in `MessengerUnitServer.ts` or `MessengerUnitRemote.ts`.
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import * as Bytes from "../runtime/Bytes.ts"
+import * as Hash from "../runtime/Hash.ts"
+import * as RuntimeId from "../runtime/Id.ts"
+import * as Merkle from "../runtime/Merkle.ts"
+
+/** The canonical spelling of 32 bytes; the three others that a lenient reader would take are refused. */
+export const Id = Schema.String.annotate({
+  expected: "an id: 32 bytes as 43 characters of base64url",
+  examples: ["n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg"],
+}).pipe(
+  Schema.refine((text): text is RuntimeId.Id => RuntimeId.parse(text) !== undefined, {
+    identifier: "Id",
+    expected: "an id: 32 bytes as 43 characters of base64url",
+    description: "32 bytes as 43 characters of base64url, in their one canonical spelling",
+  }),
+)
+
+const base64url = Schema.String.annotate({
+  description: "bytes as base64url without padding",
+  contentEncoding: "base64url",
+})
+
+/** Bytes; Node's own decoder, because a log can carry megabytes. */
+export const Base64Url = base64url.pipe(
+  Schema.decodeTo(
+    Schema.Uint8Array,
+    SchemaTransformation.transformEffect<Uint8Array, string>({
+      decode: (text, options) => {
+        const bytes = Bytes.fromBase64Url(text)
+        return bytes === undefined
+          ? Effect.fail(
+              new SchemaIssue.InvalidValue({ expected: "base64url without padding" }, text, options),
+            )
+          : Effect.succeed(bytes)
+      },
+      encode: (bytes) => Effect.succeed(Bytes.toBase64Url(bytes)),
+    }),
+  ),
+)
+
+/** A SHA-256 hash. A reader of proofs takes their shape as given, so it is checked here. */
+const Hash32 = Base64Url.check(
+  Schema.makeFilter((bytes) =>
+    bytes.length === Hash.length ? undefined : `a hash has ${Hash.length} bytes`,
+  ),
+)
+
+const fuel = Schema.BigInt.annotate({ description: "fuel as decimal text" })
+const time = Schema.Natural.annotate({ description: "ms since 1970" })
+const slot = Schema.Natural.annotate({ description: "place in the process's log, from 0" })
+const pairs = Schema.Array(Schema.Tuple([Schema.String, Schema.String]))
+
+export const Accepted = Schema.Struct({
+  id: Id,
+  process: Id,
+  slot,
+  timestamp: time,
+  head: Hash32,
+  repeat: Schema.Boolean.annotate({ description: "whether the message had this slot before" }),
+}).annotate({ identifier: "Accepted", description: "a message has its slot, durably" })
+
+export const Assignment = Schema.Struct({
+  process: Id,
+  term: Schema.Natural,
+  slot,
+  timestamp: time,
+  entryHash: Hash32,
+  previous: Hash32,
+  head: Hash32,
+}).annotate({ identifier: "Assignment" })
+
+export const LogEntry = Schema.Struct({
+  assignment: Assignment,
+  batch: Schema.Natural,
+  index: Schema.Natural,
+  item: Base64Url,
+  proof: Base64Url,
+}).annotate({ identifier: "LogEntry", description: "one slot of a log, with the whole signed item" })
+
+const signed = { signatureType: Schema.Natural, owner: Base64Url, signature: Base64Url }
+const place = {
+  index: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Merkle.leavesMax - 1 })),
+  path: Schema.Array(Hash32).check(
+    Schema.makeFilter((path) =>
+      path.length === Merkle.depth ? undefined : `a path has ${Merkle.depth} hashes`,
+    ),
+  ),
+}
+
+export const Receipt = Schema.Struct({
+  link: Schema.Struct({ number: Schema.Natural, previousRoot: Hash32, root: Hash32, ...signed }),
+  assignment: Assignment,
+  ...place,
+}).annotate({ identifier: "Receipt", description: "the scheduler's signed statement that a slot was given" })
+
+const Point = Schema.Struct({ slot: Schema.Int, head: Hash32, stateRoot: Hash32 }).annotate({
+  identifier: "Point",
+  description: "a process after a slot; before slot 0 the slot is -1",
+})
+
+export const SignedAttestation = Schema.Struct({
+  attestation: Schema.Struct({
+    engine: Hash32,
+    process: Id,
+    term: Schema.Natural,
+    from: Point,
+    to: Point,
+    outcomeRoot: Hash32,
+  }),
+  ...place,
+  ...signed,
+}).annotate({
+  identifier: "SignedAttestation",
+  description: "the compute unit's signed statement of where turns lead",
+})
+
+export const TurnError = Schema.Struct({
+  reason: Schema.Literals([
+    "inadmissible",
+    "threw",
+    "out of fuel",
+    "out of memory",
+    "stack overflow",
+    "too many jobs",
+    "job failed",
+    "output too large",
+    "bad output",
+    "module invalid",
+  ]),
+  message: Schema.String,
+}).annotate({ identifier: "TurnError" })
+
+const jsonText = Schema.String.annotate({ description: "JSON text" })
+
+export const Outcome = Schema.Struct({
+  slot,
+  message: Id,
+  error: Schema.UndefinedOr(TurnError),
+  fuelUsed: fuel,
+  replies: Schema.Array(
+    Schema.Union([
+      Schema.Struct({ to: Id, value: jsonText }),
+      Schema.Struct({ to: Id, error: Schema.String }),
+    ]),
+  ),
+  views: Schema.Array(Schema.Struct({ name: Schema.String, value: Schema.NullOr(jsonText) })),
+  outbox: Schema.Array(
+    Schema.Struct({
+      kind: Schema.Literals(["message", "spawn", "timer"]),
+      item: Base64Url,
+      pair: Schema.Natural,
+      due: time,
+    }),
+  ),
+}).annotate({ identifier: "Outcome", description: "what a turn produced" })
+
+export const Turn = Schema.Struct({
+  outcome: Outcome,
+  trace: Schema.Struct({ console: pairs, stack: Schema.UndefinedOr(Schema.String) }),
+}).annotate({ identifier: "Turn", description: "an outcome with what its author wants to read" })
+
+/** What became of an `ask`, beside the acceptance. */
+export const AskAnswer = Schema.Struct({
+  fuelUsed: fuel,
+  result: Schema.Union([
+    Schema.Struct({ value: jsonText }),
+    Schema.Struct({
+      error: Schema.String,
+      reason: Schema.Literals(["replied", "parked", ...TurnError.fields.reason.literals]),
+    }),
+  ]),
+}).annotate({ identifier: "AskAnswer" })
+
+/** The answer to a message sent, as far as the sender wanted to wait. */
+export const Sent = Schema.Struct({
+  ...Accepted.fields,
+  receipt: Schema.optionalKey(Receipt),
+  answer: Schema.optionalKey(AskAnswer),
+}).annotate({ identifier: "Sent" })
+
+export const Query = Schema.Struct({
+  action: Schema.String,
+  tags: Schema.optionalKey(pairs),
+  data: Schema.optionalKey(Base64Url),
+}).annotate({ identifier: "Query", description: "a message to run on a throw-away copy of the newest state" })
+
+export const QueryAnswer = Schema.Struct({
+  slot,
+  timestamp: time,
+  fuelUsed: fuel,
+  result: Schema.Union([
+    Schema.Struct({ value: Schema.NullOr(jsonText) }),
+    Schema.Struct({ error: TurnError }),
+  ]),
+  console: pairs,
+}).annotate({ identifier: "QueryAnswer", description: "an unproven answer, of the state after `slot`" })
+
+export const View = Schema.Struct({ value: jsonText, slot }).annotate({ identifier: "View" })
+
+export const ProcessInfo = Schema.Struct({
+  process: Id,
+  owner: Id,
+  module: Id,
+  name: Schema.UndefinedOr(Schema.String),
+  slots: Schema.Natural.annotate({ description: "slots assigned" }),
+  computed: Schema.Natural.annotate({ description: "slots computed" }),
+  timestamp: time,
+  stateRoot: Hash32,
+  parked: Schema.UndefinedOr(Schema.String).annotate({
+    description: "why the node stopped following it, if it did",
+  }),
+}).annotate({ identifier: "ProcessInfo" })
+
+export const Undelivered = Schema.Struct({
+  source: Id,
+  slot,
+  index: Schema.Natural,
+  target: Id,
+  kind: Schema.Literals(["message", "spawn", "timer"]),
+  due: time,
+  reason: Schema.String,
+  since: time,
+}).annotate({ identifier: "Undelivered", description: "an outbox entry that is not delivered, and why" })
+
+export const NodeInfo = Schema.Struct({
+  version: Schema.String,
+  scheduler: Id,
+  compute: Id,
+  engine: Hash32,
+}).annotate({ identifier: "NodeInfo" })

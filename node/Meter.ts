@@ -1,0 +1,91 @@
+/**
+ * Meter: counts what a node does, from outside: a service goes in, the same service that is counted comes out. What is
+ * counted lies in Effect's metrics, from where `/metrics` or an exporter takes it.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import { Sandbox } from "../compute-unit/Sandbox.ts"
+import type { MessengerUnit } from "../messenger-unit/MessengerUnit.ts"
+
+const accepted = Metric.counter("heddle_messages_accepted_total", {
+  description: "Messages from outside that got a slot, repeats included",
+})
+const refused = Metric.counter("heddle_messages_refused_total", {
+  description: "Messages from outside that got none, by reason",
+})
+const waiting = Metric.gauge("heddle_messages_waiting", {
+  description: "Messages from outside whose sender waits for an answer",
+})
+
+/** From half a millisecond to about half a minute, each twice the one before. */
+const seconds = Metric.exponentialBoundaries({ start: 0.0005, factor: 2, count: 17 })
+const latency = (call: "send" | "ask") =>
+  Metric.histogram("heddle_message_seconds", {
+    description: "Time from a message's arrival to its slot (send) or its answer (ask)",
+    boundaries: seconds,
+    attributes: { call },
+  })
+const latencies = { send: latency("send"), ask: latency("ask") }
+
+const turns = Metric.counter("heddle_turns_total", {
+  description: "Turns run since the start, replays included",
+})
+const failed = Metric.counter("heddle_turns_failed_total", {
+  description: "Turns that ended in an error, by reason",
+})
+const fuel = Metric.counter("heddle_fuel_total", {
+  description: "Fuel used by turns since the start",
+  bigint: true,
+})
+
+/** Counts what comes in through a messenger. */
+export const messenger = (inner: MessengerUnit["Service"]): MessengerUnit["Service"] => {
+  let open = 0
+  const counted =
+    (call: "send" | "ask") =>
+    <A, E extends { readonly _tag: string }>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+      Effect.gen(function* () {
+        const from = yield* Clock.currentTimeNanos
+        yield* Metric.update(waiting, ++open)
+        const exit = yield* Effect.exit(effect).pipe(Effect.onExit(() => Metric.update(waiting, --open)))
+        yield* Metric.update(latencies[call], Number((yield* Clock.currentTimeNanos) - from) / 1e9)
+        if (Exit.isSuccess(exit)) yield* Metric.update(accepted, 1)
+        else {
+          const error = Exit.findErrorOption(exit)
+          const reason =
+            error._tag === "Some" && "reason" in error.value ? String(error.value.reason) : "no answer"
+          yield* Metric.update(Metric.withAttributes(refused, { reason }), 1)
+        }
+        return yield* exit
+      })
+  return {
+    ...inner,
+    send: (item) => counted("send")(inner.send(item)),
+    ask: (item) => counted("ask")(inner.ask(item)),
+  }
+}
+
+/** Counts the turns of the sandbox below. */
+export const sandbox = Layer.effect(
+  Sandbox,
+  Sandbox.useSync((inner) => ({
+    ...inner,
+    run: (process, entries) =>
+      Effect.tap(
+        inner.run(process, entries),
+        Effect.fnUntraced(function* (evaluated) {
+          yield* Metric.update(turns, evaluated.length)
+          let used = 0n
+          for (const { outcome } of evaluated) {
+            used += outcome.fuelUsed
+            if (outcome.error !== undefined)
+              yield* Metric.update(Metric.withAttributes(failed, { reason: outcome.error.reason }), 1)
+          }
+          yield* Metric.update(fuel, used)
+        }),
+      ),
+  })),
+)

@@ -1,0 +1,250 @@
+/**
+ * Settings: what an operator or a caller can choose, and where each value in force comes from.
+ *
+ *     flag  >  environment  >  heddle.config.json  >  default
+ *
+ * Example: with `{"port": 8000}` in the file and `HEDDLE_PORT=9000` in the environment, the port is 9000, from the
+ * environment. Relative paths start at the working directory; those of a file start where the file lies.
+ */
+import fs from "node:fs"
+import os from "node:os"
+import path from "node:path"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+
+export const logLevels = ["debug", "info", "warning", "error", "none"] as const
+export type LogLevel = (typeof logLevels)[number]
+
+export interface Settings {
+  readonly data: string
+  readonly keys: string
+  readonly url: string
+  readonly host: string
+  readonly port: number
+  readonly logLevel: LogLevel
+  readonly sandboxWorkers: number
+  readonly cryptoWorkers: number
+}
+
+export type Name = keyof Settings
+
+/** A value in force and who set it, as `heddle config` shows it. */
+export interface Setting {
+  readonly name: Name
+  readonly value: string | number
+  readonly source: string
+}
+
+/** A setting that can't be. `source` is where it stands. */
+export class SettingsInvalid extends Data.TaggedError("SettingsInvalid")<{
+  readonly source: string
+  readonly detail: string
+}> {
+  override get message(): string {
+    return `${this.source}: ${this.detail}`
+  }
+}
+
+/** Where values come from. Flags are named as settings are. */
+export interface Sources {
+  readonly flags: Readonly<Partial<Record<Name, string | undefined>>>
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly folder: string
+  readonly home: string
+  /** The file named by `--config`; without it `heddle.config.json` in the folder is read if it is there. */
+  readonly file: string | undefined
+}
+
+export const fileName = "heddle.config.json"
+
+/** A value of a file is JSON; of a flag or a variable, text. `base` is where relative paths start. */
+type Read = (value: unknown, base: string, home: string) => Result.Result<string | number, string>
+
+const text = (value: unknown, form: string): Result.Result<string, string> =>
+  typeof value === "string" && value !== "" ? Result.succeed(value) : Result.fail(`takes ${form}`)
+
+const folder: Read = (value, base, home) =>
+  Result.map(text(value, "the path of a folder"), (at) =>
+    path.resolve(base, at === "~" || at.startsWith("~/") ? path.join(home, at.slice(1)) : at),
+  )
+
+const whole =
+  (min: number, max: number): Read =>
+  (value) => {
+    const number = typeof value === "string" && /^\d{1,9}$/.test(value) ? Number(value) : value
+    return typeof number === "number" && Number.isSafeInteger(number) && number >= min && number <= max
+      ? Result.succeed(number)
+      : Result.fail(`takes a whole number from ${min} to ${max}, not ${JSON.stringify(value)}`)
+  }
+
+const url: Read = (value) =>
+  Result.flatMap(text(value, "a URL such as http://127.0.0.1:7734"), (at) =>
+    URL.canParse(at) && /^https?:$/.test(new URL(at).protocol)
+      ? Result.succeed(at.replace(/\/+$/, ""))
+      : Result.fail(`takes a URL such as http://127.0.0.1:7734, not ${JSON.stringify(at)}`),
+  )
+
+const logLevel: Read = (value) =>
+  logLevels.some((level) => level === value)
+    ? Result.succeed(String(value))
+    : Result.fail(`takes one of ${logLevels.join(", ")}, not ${JSON.stringify(value)}`)
+
+interface Definition {
+  readonly flag: string
+  readonly variable: string
+  readonly description: string
+  /** What it takes, in a word. */
+  readonly form: string
+  readonly read: Read
+}
+
+/** Threads that a machine can have: more of ours than that only wait for each other. */
+const workersMax = 256
+
+export const definitions: Readonly<Record<Name, Definition>> = {
+  data: {
+    flag: "data",
+    variable: "HEDDLE_DATA",
+    description: "folder of the node's log and state",
+    form: "folder",
+    read: folder,
+  },
+  keys: {
+    flag: "keys",
+    variable: "HEDDLE_KEYS",
+    description: "folder of your key files",
+    form: "folder",
+    read: folder,
+  },
+  url: { flag: "url", variable: "HEDDLE_URL", description: "the node to talk to", form: "url", read: url },
+  host: {
+    flag: "host",
+    variable: "HEDDLE_HOST",
+    description: "address that the node listens on",
+    form: "address",
+    read: (value) => text(value, "an address or name of this machine"),
+  },
+  port: {
+    flag: "port",
+    variable: "HEDDLE_PORT",
+    description: "port that the node listens on; 0 takes a free one",
+    form: "number",
+    read: whole(0, 65_535),
+  },
+  logLevel: {
+    flag: "log-level",
+    variable: "HEDDLE_LOG_LEVEL",
+    description: `least of what is logged: ${logLevels.join(", ")}`,
+    form: "level",
+    read: logLevel,
+  },
+  sandboxWorkers: {
+    flag: "sandbox-workers",
+    variable: "HEDDLE_SANDBOX_WORKERS",
+    description: "threads that run processes",
+    form: "number",
+    read: whole(1, workersMax),
+  },
+  cryptoWorkers: {
+    flag: "crypto-workers",
+    variable: "HEDDLE_CRYPTO_WORKERS",
+    description: "threads that sign and verify",
+    form: "number",
+    read: whole(1, workersMax),
+  },
+}
+
+export const names = Object.keys(definitions) as ReadonlyArray<Name> // the keys of the line above
+
+/** One core is left to the thread that all others work for. */
+const workersDefault = Math.max(1, os.availableParallelism() - 1)
+
+const defaults = (folder: string, home: string): Omit<Settings, "url"> => ({
+  data: path.join(folder, ".heddle"),
+  keys: path.join(home, ".heddle", "keys"),
+  host: "127.0.0.1",
+  port: 7734,
+  logLevel: "info",
+  sandboxWorkers: workersDefault,
+  cryptoWorkers: workersDefault,
+})
+
+interface File {
+  readonly path: string
+  readonly values: Readonly<Record<string, unknown>>
+}
+
+const invalid = (source: string, detail: string) => Result.fail(new SettingsInvalid({ source, detail }))
+
+const parseFile = (file: string, content: string): Result.Result<File, SettingsInvalid> => {
+  let values: unknown
+  try {
+    values = JSON.parse(content)
+  } catch (error) {
+    return invalid(file, `is not JSON: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  if (typeof values !== "object" || values === null || Array.isArray(values))
+    return invalid(file, 'holds one JSON object, such as {"port": 7734}')
+  const unknown = Object.keys(values).find((key) => key !== "$schema" && !names.some((name) => name === key))
+  if (unknown !== undefined) return invalid(file, `"${unknown}" is no setting; there are ${names.join(", ")}`)
+  return Result.succeed({ path: file, values: values as Record<string, unknown> }) // an object, checked above
+}
+
+/** Every setting with its source, in the order of `names`. The file has been read. */
+export const resolve = (
+  { flags, environment, folder, home }: Sources,
+  file: File | undefined,
+): Result.Result<ReadonlyArray<Setting>, SettingsInvalid> => {
+  const settings: Array<Setting> = []
+  const found = (
+    name: Name,
+  ): { readonly value: unknown; readonly source: string; readonly base: string } | undefined => {
+    const { flag, variable } = definitions[name]
+    if (flags[name] !== undefined) return { value: flags[name], source: `flag --${flag}`, base: folder }
+    const set = environment[variable]
+    if (set !== undefined && set !== "")
+      return { value: set, source: `environment ${variable}`, base: folder }
+    if (file !== undefined && Object.hasOwn(file.values, name))
+      return {
+        value: file.values[name],
+        source: `file ${file.path}, "${name}"`,
+        base: path.dirname(file.path),
+      }
+    return undefined
+  }
+  const standard = defaults(folder, home)
+  for (const name of names) {
+    const given = found(name)
+    if (given === undefined) {
+      if (name !== "url") settings.push({ name, value: standard[name], source: "default" })
+      continue
+    }
+    const value = definitions[name].read(given.value, given.base, home)
+    if (Result.isFailure(value)) return invalid(given.source, value.failure)
+    settings.push({ name, value: value.success, source: given.source })
+  }
+  if (!settings.some(({ name }) => name === "url")) {
+    // A caller on the node's machine finds it where it was told to listen.
+    const port = settings.find(({ name }) => name === "port")!
+    const source = port.source === "default" ? "default" : `default, with the port of: ${port.source}`
+    settings.splice(names.indexOf("url"), 0, { name: "url", value: `http://127.0.0.1:${port.value}`, source })
+  }
+  return Result.succeed(settings)
+}
+
+/** The settings in force, and each with its source. */
+export const load = Effect.fnUntraced(function* (
+  sources: Sources,
+): Effect.fn.Return<{ readonly settings: Settings; readonly list: ReadonlyArray<Setting> }, SettingsInvalid> {
+  const file = path.resolve(sources.folder, sources.file ?? fileName)
+  const content = yield* Effect.try({
+    try: () =>
+      sources.file === undefined && !fs.existsSync(file) ? undefined : fs.readFileSync(file, "utf8"),
+    catch: (error) => new SettingsInvalid({ source: file, detail: `can't be read: ${String(error)}` }),
+  })
+  const parsed = content === undefined ? undefined : yield* Effect.fromResult(parseFile(file, content))
+  const list = yield* Effect.fromResult(resolve(sources, parsed))
+  const settings = Object.fromEntries(list.map(({ name, value }) => [name, value]))
+  return { settings: settings as unknown as Settings, list } // one of each name, read by its own definition
+})

@@ -1,0 +1,4 @@
+/** Version of this program, as its package says. */
+import project from "../package.json" with { type: "json" }
+
+export const version: string = project.version

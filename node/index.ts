@@ -1,0 +1,183 @@
+/**
+ * The public entry: `import { connect, start, createIdentity } from "heddle"`.
+ *
+ * First what works with Promises, then the same as typed Effect services. What is heavy (the store, the sandboxes, the
+ * bundler) is loaded when it is first used.
+ */
+import os from "node:os"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import type * as Audit from "../compute-unit/Audit.ts"
+import * as Identity from "../identity/Identity.ts"
+import * as KeyFolder from "../identity/KeyFolder.ts"
+import { MessengerUnit } from "../messenger-unit/MessengerUnit.ts"
+import * as PromiseClient from "../messenger-unit/PromiseClient.ts"
+import { Refused } from "../runtime/Admission.ts"
+import * as Id from "../runtime/Id.ts"
+import { bundler } from "./Bundler.ts"
+import * as Logs from "./Logs.ts"
+import type * as Recompute from "./Recompute.ts"
+import * as Settings from "./Settings.ts"
+
+const settingsOf = (flags: Settings.Sources["flags"]) =>
+  Settings.load({
+    flags,
+    environment: process.env,
+    folder: process.cwd(),
+    home: os.homedir(),
+    file: undefined,
+  })
+
+/**
+ * Connects to a node: the one at `url`, else the one that `HEDDLE_URL` or `heddle.config.json` names, else the one of
+ * this machine. Rejects with `Unreachable` where none answers.
+ */
+export const connect = async (url?: string, options: PromiseClient.Options = {}): Promise<Client> => {
+  const { settings } = await Effect.runPromise(settingsOf(url === undefined ? {} : { url }))
+  const runtime = ManagedRuntime.make(connectionLayer(settings.url))
+  const client = clientOver(await runtime.runPromise(MessengerUnit), options, () => runtime.dispose())
+  try {
+    await client.info()
+    return client
+  } catch (error) {
+    await client.close()
+    throw error
+  }
+}
+
+export interface StartOptions extends PromiseClient.Options {
+  /** Where the node keeps its log and state; made where it is not there. */
+  readonly dataFolder: string
+  /** Serves the HTTP API too, on this port of this machine; 0 takes a free one. */
+  readonly port?: number | undefined
+  readonly logLevel?: Settings.LogLevel | undefined
+  /** Threads that run processes, and threads that sign and verify. */
+  readonly sandboxWorkers?: number | undefined
+  readonly cryptoWorkers?: number | undefined
+}
+
+/** What programs use: the calls of the messenger, and the recomputation of what it serves. */
+export interface Client extends PromiseClient.PromiseClient {
+  /** Runs a process's log from slot 0 in a fresh sandbox; the report says what the first difference is, if there is one. */
+  readonly replay: (process: string, onProgress?: Recompute.Progress) => Promise<Audit.Report>
+  /** As `replay`, and checks every signature, link, receipt and attestation. */
+  readonly verify: (process: string, onProgress?: Recompute.Progress) => Promise<Audit.Report>
+}
+
+const clientOver = (
+  messenger: MessengerUnit["Service"],
+  options: PromiseClient.Options,
+  close: () => Promise<void>,
+): Client => {
+  const recompute = async (how: "replay" | "verify", process: string, onProgress?: Recompute.Progress) => {
+    const id = Id.parse(process)
+    if (id === undefined)
+      throw new Refused({ reason: "unknown process", detail: `"${process}" is no id: it has 43 characters` })
+    const Recomputing = await import("./Recompute.ts")
+    return Effect.runPromise(Recomputing[how](messenger, id, onProgress))
+  }
+  return {
+    ...PromiseClient.make(messenger, options, bundler, close),
+    replay: (process, onProgress) => recompute("replay", process, onProgress),
+    verify: (process, onProgress) => recompute("verify", process, onProgress),
+  }
+}
+
+/** A client with its node in this process. */
+export interface EmbeddedNode extends Client {
+  /** Where the node serves its HTTP API, if it does. */
+  readonly url: string | undefined
+}
+
+/** Runs a node in this process and gives a client that talks to it without HTTP. Closing the client stops the node. */
+export const start = async ({
+  dataFolder,
+  port,
+  logLevel = "warning",
+  ...options
+}: StartOptions): Promise<EmbeddedNode> => {
+  const { sandboxWorkers, cryptoWorkers } = options
+  const { settings } = await Effect.runPromise(
+    settingsOf({
+      data: dataFolder,
+      ...(sandboxWorkers === undefined ? {} : { sandboxWorkers: String(sandboxWorkers) }),
+      ...(cryptoWorkers === undefined ? {} : { cryptoWorkers: String(cryptoWorkers) }),
+    }),
+  )
+  const node = nodeLayer(settings).pipe(Layer.provide(Logs.layer(logLevel, process.stderr.isTTY)))
+  if (port === undefined) {
+    const runtime = ManagedRuntime.make(node)
+    const messenger = await runtime.runPromise(MessengerUnit)
+    return { ...clientOver(messenger, options, () => runtime.dispose()), url: undefined }
+  }
+  const HttpServer = await import("./HttpServer.ts")
+  const runtime = ManagedRuntime.make(
+    HttpServer.layer({ host: "127.0.0.1", port }).pipe(Layer.provideMerge(node)),
+  )
+  const [messenger, url] = await runtime.runPromise(Effect.all([MessengerUnit, HttpServer.url]))
+  return { ...clientOver(messenger, options, () => runtime.dispose()), url }
+}
+
+/** A new identity with a key of ML-DSA-65. It is in memory only: `heddle keys new` makes one that is kept. */
+export const createIdentity = (): Promise<Identity.Identity> => Effect.runPromise(Identity.generate())
+
+/** An identity that `heddle keys new` made, from the folder that `HEDDLE_KEYS` or `heddle.config.json` names. */
+export const openIdentity = (name: string, passphrase: string): Promise<Identity.Identity> =>
+  Effect.runPromise(
+    Effect.flatMap(settingsOf({}), ({ settings }) => KeyFolder.at(settings.keys).open(name, passphrase)),
+  )
+
+/** All units of a node on a data folder, for programs that use Effect. */
+export const nodeLayer = ({
+  data,
+  sandboxWorkers,
+  cryptoWorkers,
+}: Pick<Settings.Settings, "data" | "sandboxWorkers" | "cryptoWorkers">) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const Node = yield* Effect.promise(() => import("./Node.ts"))
+      const NodeKey = yield* Effect.promise(() => import("./NodeKey.ts"))
+      const identity = yield* NodeKey.open(data)
+      return Node.layer({ dataFolder: data, identity, sandboxWorkers, cryptoWorkers })
+    }),
+  )
+
+/** A messenger at a URL, for programs that use Effect. */
+export const connectionLayer = (url: string) =>
+  Layer.unwrap(
+    Effect.map(
+      Effect.promise(() => import("./Connection.ts")),
+      ({ layer }) => layer(url),
+    ),
+  )
+
+/** The calls of the client as Effects that need a `MessengerUnit`. */
+export * as Effects from "../messenger-unit/Client.ts"
+
+export { ComputeUnit, ComputeUnknown, ModuleInvalid } from "../compute-unit/ComputeUnit.ts"
+export { Entropy } from "../identity/Entropy.ts"
+export { Identity } from "../identity/Identity.ts"
+export { KeyUnknown } from "../identity/KeyFolder.ts"
+export { KeyFileDamaged, WrongPassphrase } from "../identity/KeyFile.ts"
+export { Signer, SigningFailed } from "../identity/Signer.ts"
+export { Verifier } from "../identity/Verifier.ts"
+export { AskFailed, SourceInvalid } from "../messenger-unit/Client.ts"
+export { MessengerUnit, Unreachable } from "../messenger-unit/MessengerUnit.ts"
+export { NobodySpeaks, QueryFailed } from "../messenger-unit/PromiseClient.ts"
+export { Refused } from "../runtime/Admission.ts"
+export { ItemInvalid } from "../runtime/Item.ts"
+export { Store, StoreFailed, StoreUnavailable } from "../runtime/Store.ts"
+export { LogUnknown, SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
+export { SettingsInvalid } from "./Settings.ts"
+
+export type { Answer, Query, Turn, View } from "../compute-unit/ComputeUnit.ts"
+export type { Code, Entry } from "../messenger-unit/Client.ts"
+export type { Draft, Json } from "../messenger-unit/Draft.ts"
+export type { NodeInfo, ProcessInfo, Undelivered } from "../messenger-unit/MessengerUnit.ts"
+export type { Call, Message, Options, Page, QueryAnswer, Spawn } from "../messenger-unit/PromiseClient.ts"
+export type { Attestation, SignedAttestation } from "../runtime/Attestation.ts"
+export type { Receipt } from "../runtime/Batch.ts"
+export type { Address, ProcessId } from "../runtime/Id.ts"
+export type { Outcome, Reply, TurnError } from "../runtime/Outcome.ts"
+export type { Accepted, LogEntry } from "../scheduler-unit/SchedulerUnit.ts"

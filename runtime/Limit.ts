@@ -1,0 +1,166 @@
+/**
+ * Every bound in heddle with its reason. A queue, loop, frame or retry takes its bound from here, and a test
+ * sends the limit and one more. Units come last in the name.
+ */
+
+/** Item as a whole. Larger data travels by reference; ten mebibytes keep one item within one turn's memory. */
+export const itemBytesMax = 10 * 1024 * 1024
+
+/** Tags of one item (ANS-104 §2.1). */
+export const tagsMax = 128
+
+/** Bytes of all tags of one item as encoded: arbundles' rule, which gateways apply. */
+export const tagsBytesMax = 4_096
+
+/** Assignments in one batch: places of one Merkle tree (spec 01 §6). */
+export const assignmentsPerBatchMax = 65_536
+
+/** Assignments that a scheduler commits at once: what one batch gives one process fits one page of its log. */
+export const assignmentsPerCommitMax = 1_000
+
+/** Item bytes in one batch: one store transaction and, later, one network frame must fit in memory many times. */
+export const batchBytesMax = 16 * 1024 * 1024
+
+/** Key of a store: LMDB's pages of 4 KiB hold two of 1,978 bytes. */
+export const keyBytesMax = 1_024
+
+/** Bytes that commits may share one flush with: a few of the largest batches, while the next ones wait. */
+export const flushBytesMax = 4 * batchBytesMax
+
+/** Messages waiting for a slot. Over it, callers are refused `overloaded` at once and keep what they hold. */
+export const submitQueueMax = 16_384
+
+/** Verifications or signatures waiting for a worker: as many as messages can wait. */
+export const cryptoQueueMax = 2 * submitQueueMax
+
+/** Outbox entries of one turn: a spawn bomb ends here, with the memory of before. */
+export const outboxEntriesPerTurnMax = 1_024
+
+/** Bytes of all outbox data of one turn, and of its output. */
+export const outputBytesPerTurnMax = 10 * 1024 * 1024
+
+/** Console lines and bytes kept of one turn: enough to read, too little to fill a disk. */
+export const consoleLinesPerTurnMax = 1_000
+export const consoleBytesPerTurnMax = 64 * 1024
+
+/** Fuel of one turn where the spawn names none: 0.1 to 0.25 s of a 2020s core. */
+export const fuelPerTurnDefault = 1_000_000_000n
+
+/** The least that a turn can do anything with: reading a message and answering takes about a third of it. */
+export const fuelPerTurnMin = 1_000_000n
+
+/** Fuel of a module while it loads, whatever the process's limit: its image is shared by all processes of it. */
+export const fuelPerBootMax = 1_000_000_000n
+
+/** The most that a spawn may ask for in its `Compute-Limit` tag: ten default turns. */
+export const fuelPerTurnMax = 10_000_000_000n
+
+/** Fuel of one dry run: a tenth of a turn, because nobody pays for it. */
+export const fuelPerQueryMax = 100_000_000n
+
+/** Fuel held back so that a failed turn can still answer its asker (spec 04 §5). */
+export const fuelReserve = 10_000_000n
+
+/** Guest memory in pages of 64 KiB: 64 MiB by default, 256 MiB (one Merkle tree of 4 KiB pages) at most. */
+export const memoryPagesDefault = 1_024
+export const memoryPagesMax = 4_096
+
+/** The engine's own image at start, in pages of 64 KiB. */
+export const memoryPagesMin = 90
+
+/** Guest code of one module. */
+export const moduleBytesMax = 4 * 1024 * 1024
+
+/** Units whose signatures one outbox proof may carry: a committee, with room. */
+export const witnessesPerProofMax = 64
+
+/** One outbox proof: 64 witnesses of the largest parameter set, and its hashes. A log keeps what nobody looks at. */
+export const proofBytesMax = 512 * 1024
+
+/** Timers a process can have pending; they live in its metadata, which every batch hashes. */
+export const timersPendingMax = 10_000
+
+/** Views a process can publish, and the bytes of one as JSON: they are read over the network by strangers. */
+export const viewsMax = 1_000
+export const viewBytesMax = 256 * 1024
+
+/** Cron entries in one spawn, and the shortest and longest interval, in ms. */
+export const cronEntriesMax = 16
+export const cronIntervalMsMin = 1_000
+export const cronIntervalMsMax = 366 * 86_400_000
+
+/** A compute unit holds an assignment that is further than this ahead of its own clock, in ms. */
+export const clockAheadMsMax = 60_000
+
+/** Messages a receiver of one process evaluates in one call of the sandbox: keeps a busy process interruptible. */
+export const turnsPerRunMax = 256
+
+/** Assignments in one answer of a log reader; a longer log is read in pages. */
+export const logPageMax = 1_000
+
+/** Log states that a scheduler keeps in memory: those of the processes used last. */
+export const logStatesMax = 16_384
+
+/** Owners that a scheduler knows to be stored; of the others it writes the key once more. */
+export const ownersKnownMax = 65_536
+
+/** Batches whose trees a scheduler keeps: receipts are asked for soon, and by everyone who is in the batch. */
+export const batchTreesMax = 16
+
+/** Cron messages that a scheduler submits at once, and the longest time that it sleeps without a look at its clock. */
+export const cronsPerRoundMax = assignmentsPerCommitMax
+export const cronSleepMsMax = 60_000
+
+/** Events that one slow follower may fall behind before it is cut off and told to read the log instead. */
+export const followerBacklogMax = 4_096
+
+/** Verified facts that a verifier remembers: (type, owner, bytes, signature). */
+export const verifiedMemoryMax = 65_536
+
+/** Imported public keys kept ready per scheme: a few kilobytes each, as many as callers come back often. */
+export const publicKeysMax = 4_096
+
+/** Requests and bytes in one frame to a signature worker, and frames it may hold: about 4 ms of work each. */
+export const cryptoFrameRequestsMax = 16
+export const cryptoFrameBytesMax = 1024 * 1024
+export const cryptoFramesInFlightMax = 2
+
+/** Items up to this size are remembered as verified; hashing a larger one costs more than it saves. */
+export const verifiedItemBytesMax = 64 * 1024
+
+/** Milliseconds after which an outbox entry that could not be delivered is tried again: first and longest. */
+export const deliveryRetryMsMin = 100
+export const deliveryRetryMsMax = 60_000
+
+/** Outbox entries in delivery at once. */
+export const deliveriesInFlightMax = 1_024
+
+/** Bytes of one network frame: one batch and its envelope. */
+export const frameBytesMax = 2 * batchBytesMax
+
+/** Times in a row that a sandbox may be lost under one process before this node stops following that process. */
+export const hostFaultsMax = 3
+
+/** Deliveries after which a messenger writes down how far it has come: so many may be sent again after a crash. */
+export const deliveriesPerCursorMax = 256
+
+/** Processes whose turns a compute unit commits at once; with at most `turnsPerRunMax` groups each they fit one tree. */
+export const processesPerCommitMax = 128
+
+/** Bytes of request bodies that a server holds at once, whoever sent them: a dozen of the largest items. */
+export const requestBytesInFlightMax = 128 * 1024 * 1024
+
+/** Bytes of items or turns in one page of an HTTP answer; a page that would be larger has fewer entries. */
+export const pageBytesMax = batchBytesMax
+
+/** Milliseconds of silence after which a followed stream says that it is alive: proxies cut at a minute. */
+export const followSilenceMsMax = 15_000
+
+/** Times that a client sends the same item again where no answer came: about six seconds in all. */
+export const sendRetriesMax = 6
+
+/** Connections of a server at once; one more is closed at once, before it costs anything. */
+export const connectionsMax = 4_096
+
+/** Milliseconds that a stopping node gives the requests it has, before it cuts them. */
+export const stopMsMax = 5_000

@@ -1,0 +1,93 @@
+/**
+ * Merkle tree of always 16 levels over at most 65,536 places (spec 01 §6).
+ *
+ *     leaf   = SHA-256(0x00 | u16 index | value)     value: a hash of what stands there (32 bytes; 48 in batch types)
+ *     node   = SHA-256(0x01 | left | right)
+ *     absent = SHA-256(0x02)                         where no leaf stands
+ *
+ * One depth for every tree means that a proof is always 16 siblings and that none of them can be left out:
+ * a shorter proof would be a second spelling of the same fact. The index is in the leaf, so a proof for one
+ * place is no proof for another.
+ */
+import * as Bytes from "./Bytes.ts"
+import * as Hash from "./Hash.ts"
+
+export const depth = 16
+
+/** Places in one tree: 65,536. */
+export const leavesMax = 2 ** depth
+
+const LEAF = Bytes.u8(0)
+
+/** `01 | left | right`: written over for each node, since a tree is mostly nodes. */
+const nodeInput = new Uint8Array(1 + 2 * Hash.length)
+nodeInput[0] = 1
+
+export const leaf = (index: number, value: Uint8Array): Uint8Array =>
+  Hash.sha256(Bytes.concat([LEAF, Bytes.u16(index), value]))
+
+export const node = (left: Uint8Array, right: Uint8Array): Uint8Array => {
+  if (left.length !== Hash.length || right.length !== Hash.length)
+    throw new RangeError("a node joins two hashes of 32 bytes")
+  nodeInput.set(left, 1)
+  nodeInput.set(right, 1 + Hash.length)
+  return Hash.sha256(nodeInput)
+}
+
+/** `absent[n]` is the root of a subtree of n levels in which no leaf stands. */
+export const absent: ReadonlyArray<Uint8Array> = (() => {
+  const roots = [Hash.sha256(Bytes.u8(2))]
+  for (let level = 0; level < depth; level++) roots.push(node(roots[level]!, roots[level]!))
+  return roots
+})()
+
+/** A tree as its levels, leaves first; levels hold only what is not absent. */
+export interface Tree {
+  readonly levels: ReadonlyArray<ReadonlyArray<Uint8Array>>
+  readonly root: Uint8Array
+}
+
+/** Builds the tree of `values` at places 0, 1, 2... Asserts that they fit. */
+export const tree = (values: ReadonlyArray<Uint8Array>): Tree => {
+  if (values.length > leavesMax) throw new RangeError(`${values.length} leaves in a tree of ${leavesMax}`)
+  let level = values.map((value, index) => leaf(index, value))
+  const levels = [level]
+  for (let n = 0; n < depth; n++) {
+    const above: Array<Uint8Array> = []
+    for (let i = 0; i < level.length; i += 2) above.push(node(level[i]!, level[i + 1] ?? absent[n]!))
+    level = above
+    levels.push(level)
+  }
+  return { levels, root: level[0] ?? absent[depth]! }
+}
+
+export const root = (values: ReadonlyArray<Uint8Array>): Uint8Array => tree(values).root
+
+/** The 16 siblings from the leaf at `index` up to the root. */
+export const path = (of: Tree, index: number): ReadonlyArray<Uint8Array> => {
+  const siblings: Array<Uint8Array> = []
+  for (let n = 0; n < depth; n++) siblings.push(of.levels[n]![(index >> n) ^ 1] ?? absent[n]!)
+  return siblings
+}
+
+/**
+ * The root that `value` at `index` has under `siblings`. A proof holds when it equals the root believed. Asserts the
+ * shape that every reader of a proof has checked: a place of the tree and 16 hashes.
+ */
+export const rootOf = (index: number, value: Uint8Array, siblings: ReadonlyArray<Uint8Array>): Uint8Array => {
+  if (!Number.isInteger(index) || index < 0 || index >= leavesMax || siblings.length !== depth)
+    throw new RangeError(`no place ${index} with ${siblings.length} siblings in a tree of ${depth} levels`)
+  let hash = leaf(index, value)
+  for (let n = 0; n < depth; n++)
+    hash = (index >> n) & 1 ? node(siblings[n]!, hash) : node(hash, siblings[n]!)
+  return hash
+}
+
+/** A path as 512 bytes. */
+export const encodePath = (siblings: ReadonlyArray<Uint8Array>): Uint8Array => Bytes.concat(siblings)
+
+/** Bytes of an encoded path. */
+export const pathBytes = depth * Hash.length
+
+export const readPath = (reader: Bytes.Reader): ReadonlyArray<Uint8Array> =>
+  Array.from({ length: depth }, () => reader.take(Hash.length))

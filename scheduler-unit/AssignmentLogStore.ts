@@ -1,0 +1,237 @@
+/**
+ * AssignmentLog on the store. A public key is longer than most messages, so each owner stands there once and items
+ * refer to it.
+ */
+import * as Effect from "effect/Effect"
+import * as HashMap from "effect/HashMap"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import * as Admission from "../runtime/Admission.ts"
+import type * as Batch from "../runtime/Batch.ts"
+import * as Bytes from "../runtime/Bytes.ts"
+import * as Hash from "../runtime/Hash.ts"
+import * as Id from "../runtime/Id.ts"
+import * as Item from "../runtime/Item.ts"
+import * as Limit from "../runtime/Limit.ts"
+import * as Message from "../runtime/Message.ts"
+import * as Process from "../runtime/Process.ts"
+import * as SignatureType from "../runtime/SignatureType.ts"
+import { type Put, Store } from "../runtime/Store.ts"
+import * as Table from "../runtime/Table.ts"
+import { type Appended, AssignmentLog, type Seen } from "./AssignmentLog.ts"
+import * as Cron from "./Cron.ts"
+import type { LogEntry, ProcessHead } from "./SchedulerUnit.ts"
+
+interface StoredEntry {
+  readonly term: number
+  readonly timestamp: number
+  readonly entryHash: Uint8Array
+  readonly previous: Uint8Array
+  readonly head: Uint8Array
+  readonly batch: number
+  readonly index: number
+  /** Item bytes before and after the owner, and the hash by which the owner is found. */
+  readonly before: Uint8Array
+  readonly owner: Uint8Array
+  readonly after: Uint8Array
+  readonly proof: Uint8Array
+}
+
+interface StoredBatch extends Batch.SignedLink {
+  readonly places: ReadonlyArray<readonly [process: Uint8Array, slot: number]>
+}
+
+interface StoredState {
+  readonly term: number
+  readonly nextSlot: number
+  readonly head: Uint8Array
+  readonly timestamp: number
+  readonly spawnedAt: number
+}
+
+const entries = Table.make<[process: Uint8Array, slot: number], StoredEntry>("assignment")
+const batches = Table.make<[number: number], StoredBatch>("batch")
+const owners = Table.make<[hash: Uint8Array], Uint8Array>("owner")
+const states = Table.make<[process: Uint8Array], StoredState & { readonly process: Uint8Array }>("log")
+const pairs = Table.make<[process: Uint8Array, source: Uint8Array], readonly [Uint8Array, number]>("pair")
+const crons = Table.make<[process: Uint8Array, name: Uint8Array], readonly [string, number]>("cron")
+const cronTimes = Table.make<[at: number, process: Uint8Array], readonly [number, Uint8Array]>("cron-time")
+const seen = Table.make<[process: Uint8Array, key: Uint8Array], Seen>("seen")
+
+/** Where the owner stands in the bytes of an item. */
+const ownerWindow = (item: Uint8Array) => {
+  const type = SignatureType.find(new Bytes.Reader(item).u16())!
+  const from = 2 + type.signatureBytes
+  return { from, to: from + type.ownerBytes }
+}
+
+/** The process that a spawn item makes; the log holds only items that were admitted as such. */
+const processOf = (spawn: Uint8Array): Process.Process =>
+  Result.getOrThrow(
+    Result.flatMap(Item.decode(spawn), (item) => Result.flatMap(Message.parse(item), Process.fromSpawn)),
+  )
+
+export const make = Effect.gen(function* () {
+  const store = yield* Store
+  const knownOwners = new Set<string>()
+
+  const readEntry = (process: Id.ProcessId, slot: number, stored: StoredEntry): LogEntry => {
+    const { term, timestamp, entryHash, previous, head, batch, index, proof } = stored
+    const owner = owners.get(store, stored.owner)!
+    const item = Bytes.concat([stored.before, owner, stored.after])
+    return {
+      assignment: { process, slot, term, timestamp, entryHash, previous, head },
+      batch,
+      index,
+      item,
+      proof,
+    }
+  }
+
+  const entry = (process: Id.ProcessId, slot: number): LogEntry | undefined => {
+    const stored = entries.get(store, Id.toBytes(process), slot)
+    return stored && readEntry(process, slot, stored)
+  }
+
+  const writeEntry = ({
+    assignment,
+    batch,
+    index,
+    item,
+    proof,
+    repeatKey,
+    contentHash,
+  }: Appended): Array<Put> => {
+    const { term, timestamp, entryHash, previous, head } = assignment
+    const window = ownerWindow(item)
+    const ownerBytes = item.subarray(window.from, window.to)
+    const owner = Hash.sha256(ownerBytes)
+    const process = Id.toBytes(assignment.process)
+    const before = item.subarray(0, window.from)
+    const after = item.subarray(window.to)
+    const stored = { term, timestamp, entryHash, previous, head, batch, index, before, owner, after, proof }
+    const puts = [
+      entries.put([process, assignment.slot], stored),
+      seen.put([process, repeatKey], { slot: assignment.slot, contentHash }),
+    ]
+    if (!knownOwners.has(Bytes.toHex(owner))) puts.push(owners.put([owner], ownerBytes))
+    return puts
+  }
+
+  const writeState = (
+    process: Id.ProcessId,
+    state: Admission.LogState,
+    before: Admission.LogState,
+  ): Array<Put> => {
+    const { term, nextSlot, head, timestamp, spawnedAt } = state
+    const key = Id.toBytes(process)
+    const puts = [states.put([key], { process: key, term, nextSlot, head, timestamp, spawnedAt })]
+    const [was, is] = [Cron.next(before, before.timestamp), Cron.next(state, timestamp)]
+    if (was?.at === is?.at) return puts
+    if (was !== undefined) puts.push(cronTimes.remove([was.at, key]))
+    if (is !== undefined) puts.push(cronTimes.put([is.at, key], [is.at, key]))
+    return puts
+  }
+
+  const readState = (process: Id.ProcessId): Admission.LogState => {
+    const key = Id.toBytes(process)
+    const stored = states.get(store, key)
+    if (stored === undefined) return Admission.emptyLog
+    const { term, nextSlot, head, timestamp, spawnedAt } = stored
+    const sources = Array.from(
+      pairs.list(store, [key]),
+      ([source, last]) => [Id.fromBytes(source), last] as const,
+    )
+    return {
+      process: processOf(entry(process, 0)!.item),
+      term,
+      nextSlot,
+      head,
+      timestamp,
+      spawnedAt,
+      pairs: HashMap.fromIterable(sources),
+      cron: HashMap.fromIterable(crons.list(store, [key])),
+    }
+  }
+
+  // What was read or appended last.
+  const cached = new Map<Id.ProcessId, Admission.LogState>()
+  const keep = (process: Id.ProcessId, state: Admission.LogState): void => {
+    cached.delete(process)
+    if (cached.size >= Limit.logStatesMax) cached.delete(cached.keys().next().value!)
+    cached.set(process, state)
+  }
+  const state = (process: Id.ProcessId): Admission.LogState => {
+    const found = cached.get(process) ?? readState(process)
+    if (found.nextSlot > 0) keep(process, found)
+    return found
+  }
+
+  /** Counters that the batch moved: only those are written. */
+  const changed = <K>(after: HashMap.HashMap<K, number>, before: HashMap.HashMap<K, number>) =>
+    after === before
+      ? []
+      : HashMap.toEntries(
+          HashMap.filter(
+            after,
+            (last, key) => !HashMap.has(before, key) || HashMap.getUnsafe(before, key) !== last,
+          ),
+        )
+
+  return AssignmentLog.of({
+    last: () => batches.list(store, [], { reverse: true, limit: 1 })[0],
+    state,
+    seen: (process, key) => seen.get(store, Id.toBytes(process), key),
+    entry,
+    entries: (process, from, limit) =>
+      Array.from(entries.list(store, [Id.toBytes(process)], { from, limit }), (stored, i) =>
+        readEntry(process, from + i, stored),
+      ),
+    batch: (number) => {
+      const stored = batches.get(store, number)
+      if (stored === undefined) return undefined
+      const { places, ...link } = stored
+      return { link, entries: places.map(([process, slot]) => entry(Id.fromBytes(process), slot)!) }
+    },
+    processes: () =>
+      Array.from(states.list(store, []), ({ process, nextSlot, timestamp }): ProcessHead => ({
+        process: Id.fromBytes(process),
+        nextSlot,
+        timestamp,
+      })),
+    cronDue: (limit) =>
+      Array.from(cronTimes.list(store, [], { limit }), ([at, process]) => ({
+        process: Id.fromBytes(process),
+        at,
+      })),
+    append: (link, appended, after) => {
+      const places = appended.map(
+        ({ assignment }) => [Id.toBytes(assignment.process), assignment.slot] as const,
+      )
+      const puts = [batches.put([link.number], { ...link, places }), ...appended.flatMap(writeEntry)]
+      for (const [process, next] of after) {
+        const before = state(process)
+        const key = Id.toBytes(process)
+        puts.push(...writeState(process, next, before))
+        for (const [source, last] of changed(next.pairs, before.pairs))
+          puts.push(pairs.put([key, Id.toBytes(source)], [Id.toBytes(source), last]))
+        for (const [name, last] of changed(next.cron, before.cron))
+          puts.push(crons.put([key, Hash.sha256(Bytes.fromText(name))], [name, last]))
+      }
+      return store.commit(puts).pipe(
+        Effect.tap(() =>
+          Effect.sync(() => {
+            for (const [process, next] of after) keep(process, next)
+            if (knownOwners.size > Limit.ownersKnownMax) knownOwners.clear()
+            for (const { item } of appended) {
+              const window = ownerWindow(item)
+              knownOwners.add(Bytes.toHex(Hash.sha256(item.subarray(window.from, window.to))))
+            }
+          }),
+        ),
+      )
+    },
+  })
+})
+
+export const layer = Layer.effect(AssignmentLog, make)

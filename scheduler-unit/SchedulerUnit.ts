@@ -1,0 +1,77 @@
+/**
+ * SchedulerUnit: gives messages their place. The seam between who wants a slot and who gives it, wherever that is.
+ */
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
+import type * as Admission from "../runtime/Admission.ts"
+import type * as Assignment from "../runtime/Assignment.ts"
+import type * as Batch from "../runtime/Batch.ts"
+import type * as Id from "../runtime/Id.ts"
+
+/** A message has its slot, durably. `repeat` says that it had it before. */
+export interface Accepted {
+  readonly id: Id.Id
+  readonly process: Id.ProcessId
+  readonly slot: number
+  /** ms since 1970. */
+  readonly timestamp: number
+  readonly head: Uint8Array
+  readonly repeat: boolean
+}
+
+/** One slot of a process's log, with all that admission reads. */
+export interface LogEntry {
+  readonly assignment: Assignment.Assignment
+  /** Number of the batch that committed it, and its place there. */
+  readonly batch: number
+  readonly index: number
+  readonly item: Uint8Array
+  /** Empty unless a process emitted the item. */
+  readonly proof: Uint8Array
+}
+
+/** A batch as followers get it: the signed link and its entries in the order of the leaves. */
+export interface CommittedBatch {
+  readonly link: Batch.SignedLink
+  readonly entries: ReadonlyArray<LogEntry>
+}
+
+/** A process by the end of its log. */
+export interface ProcessHead {
+  readonly process: Id.ProcessId
+  readonly nextSlot: number
+  readonly timestamp: number
+}
+
+export class LogUnknown extends Data.TaggedError("LogUnknown")<{
+  readonly process: Id.ProcessId
+  readonly slot: number
+}> {
+  override get message(): string {
+    return `process ${this.process} has no slot ${this.slot} here`
+  }
+}
+
+export class SchedulerUnit extends Context.Service<
+  SchedulerUnit,
+  {
+    readonly address: Id.Address
+    /** Asks for a slot. `proof` is empty unless a process emitted the item. Answers after the durable commit. */
+    readonly submit: (item: Uint8Array, proof: Uint8Array) => Effect.Effect<Accepted, Admission.Refused>
+    /** The signed statement that a slot was given. */
+    readonly receipt: (process: Id.ProcessId, slot: number) => Effect.Effect<Batch.Receipt, LogUnknown>
+    /** At most `limit` slots from `from` on, in order; empty past the end. */
+    readonly log: (
+      process: Id.ProcessId,
+      from: number,
+      limit: number,
+    ) => Effect.Effect<ReadonlyArray<LogEntry>, LogUnknown>
+    readonly processes: Effect.Effect<ReadonlyArray<ProcessHead>>
+    /** The number that the next batch will have. */
+    readonly nextBatch: Effect.Effect<number>
+    /** Every batch from a number on, then each new one after its commit; never ends. */
+    readonly batches: (from: number) => Stream.Stream<CommittedBatch>
+  }
+>()("heddle/SchedulerUnit") {}

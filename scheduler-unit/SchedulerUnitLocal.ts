@@ -1,0 +1,238 @@
+/**
+ * SchedulerUnit in this process: read and check each message side by side, then one batch at a time:
+ * prefetch facts, decide (`Sequencer.step`), sign, commit, answer.
+ *
+ * The signature is made before the commit and released after it: one whose commit failed is destroyed with the
+ * slots it named, and their numbers are given again.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import { Signer } from "../identity/Signer.ts"
+import { Verifier } from "../identity/Verifier.ts"
+import * as Voucher from "../identity/Voucher.ts"
+import { type Reason, Refused } from "../runtime/Admission.ts"
+import * as Batch from "../runtime/Batch.ts"
+import * as Batcher from "../runtime/Batcher.ts"
+import * as Bytes from "../runtime/Bytes.ts"
+import * as Feed from "../runtime/Feed.ts"
+import * as Hash from "../runtime/Hash.ts"
+import * as Id from "../runtime/Id.ts"
+import * as Item from "../runtime/Item.ts"
+import * as Limit from "../runtime/Limit.ts"
+import type * as Merkle from "../runtime/Merkle.ts"
+import * as Message from "../runtime/Message.ts"
+import * as Module from "../runtime/Module.ts"
+import * as OutboxItem from "../runtime/OutboxItem.ts"
+import * as Process from "../runtime/Process.ts"
+import { Store } from "../runtime/Store.ts"
+import { type Appended, AssignmentLog } from "./AssignmentLog.ts"
+import * as Cron from "./Cron.ts"
+import { type Accepted, LogUnknown, SchedulerUnit } from "./SchedulerUnit.ts"
+import * as Sequencer from "./Sequencer.ts"
+
+const zeroRoot = new Uint8Array(Hash.length)
+
+/** A batch whose leaves can be opened. */
+interface Opened {
+  readonly link: Batch.SignedLink
+  readonly tree: Merkle.Tree
+}
+
+const refuse = (reason: Reason, detail: string) => Effect.fail(new Refused({ reason, detail }))
+
+const read = (bytes: Uint8Array): Effect.Effect<Message.Message, Refused> => {
+  const item = Item.decode(bytes)
+  if (Result.isFailure(item)) {
+    const { reason, detail } = item.failure
+    return refuse(
+      reason === "too large" || reason === "unknown signature type" ? reason : "malformed item",
+      detail,
+    )
+  }
+  const message = Message.parse(item.success)
+  return Result.isFailure(message)
+    ? refuse("not a message", message.failure.detail)
+    : Effect.succeed(message.success)
+}
+
+export const make = Effect.gen(function* () {
+  const store = yield* Store
+  const log = yield* AssignmentLog
+  const signer = yield* Signer
+  const verifier = yield* Verifier
+  const feed = Feed.make()
+  const cronNews = yield* Queue.sliding<void>(1)
+
+  // Receipts open the same few batches, and a tree costs more than all that is read for one.
+  const opened = new Map<number, Opened>()
+  const open = (number: number): Opened => {
+    const found = opened.get(number)
+    if (found !== undefined) return found
+    const { link, entries } = log.batch(number)!
+    const tree = Batch.tree(entries.map(({ assignment }) => assignment))
+    return keepOpen({ link, tree })
+  }
+  const keepOpen = (batch: Opened): Opened => {
+    if (opened.size >= Limit.batchTreesMax) opened.delete(opened.keys().next().value!)
+    opened.set(batch.link.number, batch)
+    return batch
+  }
+
+  /** A spawn must name this scheduler and a module that is here; everything else waits for its turn in the batch. */
+  const checkSpawn = (message: Message.Message): Effect.Effect<void, Refused> => {
+    const process = Process.fromSpawn(message)
+    if (Result.isFailure(process)) return refuse("bad spawn", process.failure.message)
+    const { scheduler, module } = process.success
+    if (scheduler !== signer.address)
+      return refuse("other scheduler", `the spawn names ${scheduler}; this is ${signer.address}`)
+    if (Module.get(store, module) === undefined)
+      return refuse(
+        "unknown module",
+        `${module} is not stored here; upload the module first, then send the spawn again`,
+      )
+    return Effect.void
+  }
+
+  const sequence = Effect.fnUntraced(function* (submissions: ReadonlyArray<Sequencer.Submission>) {
+    const now = yield* Clock.currentTimeMillis
+    const facts = submissions.map((one) => ({ ...one, seen: log.seen(one.message.process, one.repeatKey) }))
+    const { assigned, answers, states } = Sequencer.step(log.state, facts, now)
+    if (assigned.length > 0) {
+      const last = log.last()
+      const tree = Batch.tree(assigned.map(({ assignment }) => assignment))
+      const link = { number: (last?.number ?? -1) + 1, previousRoot: last?.root ?? zeroRoot, root: tree.root }
+      const signature = yield* signer.sign("heddle/batch/1", Batch.signingBytes(link))
+      const entries = assigned.map(({ submission, assignment }, index): Appended => ({
+        assignment,
+        batch: link.number,
+        index,
+        item: submission.message.item.bytes,
+        proof: submission.proof,
+        repeatKey: submission.repeatKey,
+        contentHash: submission.contentHash,
+      }))
+      const signed = { ...link, signatureType: signer.type.number, owner: signer.owner, signature }
+      yield* log.append(signed, entries, states)
+      keepOpen({ link: signed, tree })
+      feed.publish()
+      for (const { process } of states.values())
+        if (process !== undefined && process.cron.length > 0) Queue.offerUnsafe(cronNews, undefined)
+    }
+    return answers.map((answer, i) => accepted(facts[i]!.message, answer))
+  })
+
+  const accepted = (message: Message.Message, answer: Sequencer.Answer): Effect.Effect<Accepted, Refused> => {
+    if (answer._tag === "Refused") return Effect.fail(answer.refused)
+    const { process } = message
+    const repeat = answer._tag === "Repeat"
+    const { slot, timestamp, head } = repeat ? log.entry(process, answer.slot)!.assignment : answer.assignment
+    const id = repeat ? firstId(process, slot) : message.id
+    return Effect.succeed({ id, process, slot, timestamp, head, repeat })
+  }
+
+  /** The id under which a content has its slot: signing it again gave the repeat another. */
+  const firstId = (process: Id.ProcessId, slot: number): Id.Id =>
+    Result.getOrThrow(Item.decode(log.entry(process, slot)!.item)).id
+
+  const batcher = yield* Batcher.make<Sequencer.Submission, Accepted, Refused>({
+    batchMax: Limit.assignmentsPerCommitMax,
+    weightMax: Limit.batchBytesMax,
+    weigh: ({ message, proof }) => message.item.bytes.length + proof.length,
+    waitingMax: Limit.submitQueueMax,
+    run: (submissions) =>
+      sequence(submissions).pipe(
+        Effect.mapError(
+          (error) =>
+            new Refused({
+              reason:
+                error._tag === "StoreFailed"
+                  ? "store failed"
+                  : error.reason === "stopped"
+                    ? "stopping"
+                    : "overloaded",
+              detail: `${error.message}; nothing was lost, send it again`,
+            }),
+        ),
+      ),
+  })
+
+  const submit = Effect.fnUntraced(function* (bytes: Uint8Array, proof: Uint8Array) {
+    const message = yield* read(bytes)
+    if (message.kind === "Process") yield* checkSpawn(message)
+    else if (log.state(message.process).nextSlot === 0)
+      return yield* refuse(
+        "unknown process",
+        `${message.process} is not scheduled here; spawn it first or ask its scheduler`,
+      )
+    const voucher = yield* Voucher.examine(verifier, message.item, proof)
+    const submission = {
+      message,
+      voucher,
+      proof,
+      repeatKey: Message.repeatKey(message),
+      contentHash: Item.contentHash(message.item),
+      seen: undefined,
+    }
+    return yield* batcher
+      .submit(submission)
+      .pipe(Effect.catchTag("Overloaded", (error) => refuse("overloaded", error.message)))
+  })
+
+  const submitCron = (process: Id.ProcessId, now: number) => {
+    const { name, count } = Cron.next(log.state(process), now)!
+    return submit(OutboxItem.cron(process, name, count).bytes, Bytes.empty)
+  }
+
+  /** Waits until a cron message is due and submits it, with those of other processes that are due by then. */
+  const cronRound = Effect.gen(function* () {
+    const first = log.cronDue(1)[0]
+    if (first === undefined) return yield* Queue.take(cronNews)
+    const now = yield* Clock.currentTimeMillis
+    if (first.at > now)
+      return yield* Effect.raceFirst(
+        Queue.take(cronNews),
+        Effect.sleep(Math.min(first.at - now, Limit.cronSleepMsMax)),
+      )
+    const due = log.cronDue(Limit.cronsPerRoundMax).filter(({ at }) => at <= now)
+    const sent = yield* Effect.forEach(due, ({ process }) => Effect.result(submitCron(process, now)), {
+      concurrency: "unbounded",
+    })
+    yield* Effect.fromResult(sent.find(Result.isFailure) ?? Result.succeed(undefined))
+  })
+  const cronRetry = Schedule.min([
+    Schedule.exponential(Limit.deliveryRetryMsMin),
+    Schedule.spaced(Limit.deliveryRetryMsMax),
+  ])
+  yield* cronRound.pipe(
+    Effect.tapError((refused) => Effect.logWarning(`cron messages wait: ${refused.message}`)),
+    Effect.retry(cronRetry),
+    Effect.forever,
+    Effect.forkScoped,
+  )
+
+  const known = (process: Id.ProcessId, slot: number) =>
+    log.state(process).nextSlot > slot ? Effect.void : Effect.fail(new LogUnknown({ process, slot }))
+
+  return SchedulerUnit.of({
+    address: signer.address,
+    submit,
+    receipt: (process, slot) =>
+      Effect.suspend(() => {
+        const entry = log.entry(process, slot)
+        if (entry === undefined) return Effect.fail(new LogUnknown({ process, slot }))
+        const { link, tree } = open(entry.batch)
+        return Effect.succeed(Batch.receipt(link, tree, entry.assignment, entry.index))
+      }),
+    log: (process, from, limit) =>
+      Effect.map(known(process, 0), () => log.entries(process, from, Math.min(limit, Limit.logPageMax))),
+    processes: Effect.sync(log.processes),
+    nextBatch: Effect.sync(() => (log.last()?.number ?? -1) + 1),
+    batches: (from) => feed.follow(from, log.batch),
+  })
+})
+
+export const layer = Layer.effect(SchedulerUnit, make)

@@ -1,0 +1,90 @@
+/**
+ * The engine without heddle around it: the same QuickJS as published or as instrumented, one function of a script
+ * called again and again. A call takes a message as JSON and gives an answer as JSON, as every turn does; no prelude,
+ * no memory that is compared, kept or undone.
+ */
+import * as Engine from "../../compute-unit/Engine.ts"
+import * as EngineFile from "../../compute-unit/EngineFile.ts"
+import * as Imports from "../../compute-unit/Imports.ts"
+import * as Meter from "./Meter.ts"
+
+const script = `let count = 0
+const handlers = { Increment: (message) => (count += Number(message.tags.By ?? 1)) }
+;(text) => {
+  const { message } = JSON.parse(text)
+  return JSON.stringify({ to: message.id, value: handlers[message.action](message) })
+}`
+
+const words = JSON.stringify({
+  slot: 1,
+  timestamp: Date.UTC(2030, 0, 1),
+  head: "h".repeat(43),
+  seed: "0".repeat(64),
+  message: {
+    id: "i".repeat(43),
+    from: "f".repeat(43),
+    action: "Increment",
+    tags: { Action: "Increment" },
+    data: "",
+  },
+})
+
+/** Pages that the published engine asks for, and as many as it may have. */
+const pages = { initial: 256, maximum: 32_768 }
+
+type Exports = Record<string, (...args: ReadonlyArray<number>) => number>
+
+/** Calls a second into the engine as published, or with its counters. */
+export const calls = (kind: "published" | "instrumented", ms: number): number => {
+  const engine = Engine.load()
+  const plain = kind === "published"
+  const memory = new WebAssembly.Memory(
+    plain ? pages : { initial: pages.initial, maximum: Engine.caps.memoryPagesMax },
+  )
+  const module = plain ? new WebAssembly.Module(EngineFile.wasm()) : engine.module
+  const driver: Imports.Driver = { memory, now: () => 0, grow: () => 0, intrinsic: () => 0 }
+  const { exports } = new WebAssembly.Instance(module, { a: Imports.bind(driver) })
+  const functions = exports as unknown as Exports // the pinned engine's
+  const of = (name: keyof typeof Engine.exportNames) => functions[Engine.exportNames[name]]!
+  const fuel = plain ? undefined : (exports["__fuel"] as { value: bigint })
+  const arm = () => {
+    if (fuel !== undefined) fuel.value = 10_000_000_000n
+  }
+  arm()
+  of("initialize")()
+  const context = of("newContext")(of("newRuntime")(), 0)
+  const bytes = () => Buffer.from(memory.buffer)
+  const place = (text: string): number => {
+    const at = of("malloc")(Buffer.byteLength(text) + 1)
+    bytes().write(`${text}\0`, at)
+    return at
+  }
+  const handler = of("evaluate")(context, place(script), Buffer.byteLength(script), place("bare.js"), 0, 0)
+  const [newString, call, getString] = [of("newString"), of("call"), of("getString")]
+  const [free, freeValue, freeCString, nothing] = [
+    of("free"),
+    of("freeValue"),
+    of("freeCString"),
+    of("getUndefined")(),
+  ]
+  const argument = of("malloc")(4)
+  const one = (): string => {
+    arm()
+    const text = place(words)
+    const message = newString(context, text)
+    free(text)
+    bytes().writeUInt32LE(message, argument)
+    const value = call(context, handler, nothing, 1, argument)
+    const answer = getString(context, value)
+    const all = bytes()
+    const said = all.toString("utf8", answer, all.indexOf(0, answer))
+    freeCString(context, answer)
+    freeValue(context, value)
+    freeValue(context, message)
+    return said
+  }
+  const expected = JSON.stringify({ to: "i".repeat(43), value: 1 })
+  const first = one()
+  if (first !== expected) throw new Error(`the engine answers ${first}, not ${expected}`)
+  return Meter.rate(ms, one)
+}

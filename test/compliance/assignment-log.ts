@@ -1,0 +1,349 @@
+/** What every `AssignmentLog` must do, whatever keeps it. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as HashMap from "effect/HashMap"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import * as Admission from "../../runtime/Admission.ts"
+import * as Assignment from "../../runtime/Assignment.ts"
+import * as Batch from "../../runtime/Batch.ts"
+import * as Bytes from "../../runtime/Bytes.ts"
+import type * as Id from "../../runtime/Id.ts"
+import * as Item from "../../runtime/Item.ts"
+import * as Message from "../../runtime/Message.ts"
+import * as OutboxItem from "../../runtime/OutboxItem.ts"
+import type { StoreFailed } from "../../runtime/Store.ts"
+import type { Appended, AssignmentLog } from "../../scheduler-unit/AssignmentLog.ts"
+import type { LogEntry } from "../../scheduler-unit/SchedulerUnit.ts"
+import * as Sequencer from "../../scheduler-unit/Sequencer.ts"
+import * as Emitted from "../support/Emitted.ts"
+import * as Unsigned from "../support/Unsigned.ts"
+
+type Log = AssignmentLog["Service"]
+
+/** A log that can be opened again, as after a restart, and whose next appends can be made to fail. */
+export interface Bench {
+  readonly open: Effect.Effect<Log>
+  readonly fail: (appends: number) => void
+}
+
+const unit = Unsigned.id("unit")
+const spawn = (name: string, ...crons: ReadonlyArray<string>) =>
+  Unsigned.spawn({
+    owner: `owner of ${name}`,
+    anchor: name,
+    tags: [["Authority", unit], ...crons.map((cron) => ["Cron-Interval", cron] as const)],
+  })
+
+const plain = (message: Message.Message): Sequencer.Submission => ({
+  message,
+  voucher: { signed: true },
+  proof: Bytes.empty,
+  repeatKey: Message.repeatKey(message),
+  contentHash: Item.contentHash(message.item),
+  seen: undefined,
+})
+
+const emitted = (source: string, target: Id.ProcessId, pair: number): Sequencer.Submission => {
+  const turn = {
+    source: Unsigned.id(source),
+    slot: pair,
+    emissions: [{ kind: "message", target, pair }],
+  } as const
+  const { message } = Emitted.emit(turn, [])[0]!
+  const proven = { source: turn.source, kind: "message", pair, due: 0, attestors: [unit] } as const
+  return { ...plain(message), voucher: { proven }, proof: Bytes.fromText(`proof ${pair} of ${source}`) }
+}
+
+const cron = (process: Id.ProcessId, name: string, count: number): Sequencer.Submission => ({
+  ...plain(Result.getOrThrow(Message.parse(OutboxItem.cron(process, name, count)))),
+  voucher: { none: true },
+})
+
+const emptyRoot = new Uint8Array(32)
+
+/** Appends what the sequencer makes of submissions; gives the batch as it was appended. */
+const append = Effect.fnUntraced(function* (
+  log: Log,
+  now: number,
+  submissions: ReadonlyArray<Sequencer.Submission>,
+): Effect.fn.Return<
+  { readonly link: Batch.SignedLink; readonly entries: ReadonlyArray<Appended> },
+  StoreFailed
+> {
+  const { assigned, states } = Sequencer.step(log.state, submissions, now)
+  assert.strictEqual(assigned.length, submissions.length)
+  const last = log.last()
+  const number = (last?.number ?? -1) + 1
+  const entries = assigned.map(({ submission, assignment }, index) => ({
+    assignment,
+    batch: number,
+    index,
+    item: submission.message.item.bytes,
+    proof: submission.proof,
+    repeatKey: submission.repeatKey,
+    contentHash: submission.contentHash,
+  }))
+  const link: Batch.SignedLink = {
+    number,
+    previousRoot: last?.root ?? emptyRoot,
+    root: Batch.tree(entries.map(({ assignment }) => assignment)).root,
+    signatureType: 1065,
+    owner: Unsigned.hash("scheduler"),
+    signature: Unsigned.hash(`signature ${number}`),
+  }
+  yield* log.append(link, entries, states)
+  return { link, entries }
+})
+
+/** Bytes as hexadecimal text, so that any two implementations' values compare. */
+const shown = (value: unknown): unknown => {
+  if (value instanceof Uint8Array) return Bytes.toHex(value)
+  if (HashMap.isHashMap(value))
+    return Object.fromEntries(HashMap.toEntries(value).map(([key, of]) => [String(key), of]))
+  if (Array.isArray(value)) return value.map(shown)
+  return typeof value === "object" && value !== null
+    ? Object.fromEntries(Object.entries(value).map(([key, of]) => [key, shown(of)]))
+    : value
+}
+
+const entry = ({ assignment, batch, index, item, proof }: LogEntry) =>
+  shown({ assignment, batch, index, item, proof })
+const link = ({ number, previousRoot, root, signatureType, owner, signature }: Batch.SignedLink) =>
+  shown({ number, previousRoot, root, signatureType, owner, signature })
+const state = (of: Admission.LogState) => shown({ ...of, process: of.process && { ...of.process } })
+
+export const assignmentLogSuite = <E>(name: string, make: Effect.Effect<Bench, E, Scope.Scope>): void => {
+  const run = <A>(body: (bench: Bench, log: Log) => Effect.Effect<A, unknown>) =>
+    Effect.scoped(Effect.flatMap(make, (bench) => Effect.flatMap(bench.open, (log) => body(bench, log))))
+
+  const [ada, bob] = [spawn("ada"), spawn("bob")]
+  const say = (to: Message.Message, data: string) =>
+    plain(Unsigned.message(to.process, { data, owner: `owner ${data}` }))
+
+  describe(`AssignmentLog: ${name}`, () => {
+    it.effect("is empty at first", () =>
+      run((_, log) =>
+        Effect.sync(() => {
+          assert.strictEqual(log.last(), undefined)
+          assert.strictEqual(log.batch(0), undefined)
+          assert.strictEqual(log.entry(ada.process, 0), undefined)
+          assert.deepStrictEqual(log.entries(ada.process, 0, 10), [])
+          assert.deepStrictEqual(log.processes(), [])
+          assert.deepStrictEqual(log.cronDue(10), [])
+          assert.strictEqual(log.seen(ada.process, Message.repeatKey(ada)), undefined)
+          assert.deepEqual(state(log.state(ada.process)), state(Admission.emptyLog))
+        }),
+      ),
+    )
+
+    it.effect("gives back what was appended, byte for byte, now and when it is opened again", () =>
+      run((bench, log) =>
+        Effect.gen(function* () {
+          const batches = [
+            yield* append(log, 1_000, [plain(ada), say(ada, "one"), plain(bob)]),
+            yield* append(log, 2_000, [say(bob, "two"), emitted("x", ada.process, 1)]),
+            yield* append(log, 1_500, [
+              say(ada, "one"),
+              emitted("x", ada.process, 2),
+              emitted("y", ada.process, 1),
+            ]),
+          ]
+          const all = batches.flatMap(({ entries }) => entries)
+          for (const opened of [log, yield* bench.open]) {
+            assert.deepEqual(link(opened.last()!), link(batches[2]!.link))
+            for (const [number, batch] of batches.entries()) {
+              const found = opened.batch(number)!
+              assert.deepEqual(link(found.link), link(batch.link))
+              assert.deepEqual(found.entries.map(entry), batch.entries.map(entry))
+            }
+            assert.strictEqual(opened.batch(3), undefined)
+            for (const { process } of [ada, bob]) {
+              const own = all.filter(({ assignment }) => assignment.process === process)
+              assert.deepEqual(opened.entries(process, 0, 100).map(entry), own.map(entry))
+              assert.deepEqual(opened.entries(process, 1, 2).map(entry), own.slice(1, 3).map(entry))
+              assert.deepStrictEqual(opened.entries(process, own.length, 10), [])
+              for (const [slot, one] of own.entries()) {
+                assert.deepEqual(entry(opened.entry(process, slot)!), entry(one))
+                assert.deepEqual(
+                  shown(opened.seen(process, one.repeatKey)),
+                  shown({ slot, contentHash: one.contentHash }),
+                )
+              }
+              assert.strictEqual(opened.entry(process, own.length), undefined)
+            }
+            assert.strictEqual(
+              opened.seen(bob.process, Message.repeatKey(ada)),
+              undefined,
+              "seen is a process's own",
+            )
+            assert.deepStrictEqual(
+              new Map(
+                opened
+                  .processes()
+                  .map(({ process, nextSlot, timestamp }) => [process, [nextSlot, timestamp]]),
+              ),
+              new Map([
+                [ada.process, [6, 2_000]],
+                [bob.process, [2, 2_000]],
+              ]),
+            )
+          }
+        }),
+      ),
+    )
+
+    it.effect("has the state that follows from the log, however often it is opened", () =>
+      run((bench, log) =>
+        Effect.gen(function* () {
+          const ticking = spawn("ticking", "10-seconds", "1-minute")
+          let [current, expected] = [log, Admission.emptyLog]
+          const steps: ReadonlyArray<readonly [number, Sequencer.Submission]> = [
+            [1_000, plain(ticking)],
+            [1_500, say(ticking, "one")],
+            [2_000, emitted("x", ticking.process, 1)],
+            [3_000, emitted("y", ticking.process, 1)],
+            [3_000, emitted("x", ticking.process, 2)],
+            [21_000, cron(ticking.process, "10-seconds", 2)],
+            [61_000, cron(ticking.process, "1-minute", 1)],
+            [61_000, cron(ticking.process, "10-seconds", 5)],
+          ]
+          for (const [now, submission] of steps) {
+            const step = Sequencer.step(() => expected, [submission], now)
+            expected = step.states.get(ticking.process)!
+            yield* append(current, now, [submission])
+            assert.deepEqual(state(current.state(ticking.process)), state(expected))
+            current = yield* bench.open
+            assert.deepEqual(state(current.state(ticking.process)), state(expected))
+          }
+          assert.deepEqual(shown(expected.pairs), { [Unsigned.id("x")]: 2, [Unsigned.id("y")]: 1 })
+          assert.deepEqual(shown(expected.cron), { "10-seconds": 5, "1-minute": 1 })
+        }),
+      ),
+    )
+
+    it.effect("keeps nothing of an append that failed", () =>
+      run((bench, log) =>
+        Effect.gen(function* () {
+          const ticking = spawn("ticking", "10-seconds")
+          yield* append(log, 1_000, [plain(ada)])
+          const before = () => [
+            link(log.last()!),
+            log.processes(),
+            log.cronDue(10),
+            state(log.state(ada.process)),
+            log.entries(ada.process, 0, 10).map(entry),
+            log.batch(1),
+          ]
+          const held = before()
+          bench.fail(1)
+          const lost = [say(ada, "lost"), plain(ticking), emitted("x", ada.process, 1)]
+          assert.strictEqual((yield* Effect.flip(append(log, 2_000, lost)))._tag, "StoreFailed")
+          assert.deepEqual(before(), held)
+          for (const { message, repeatKey } of lost)
+            assert.strictEqual(log.seen(message.process, repeatKey), undefined)
+          assert.deepEqual(state(log.state(ticking.process)), state(Admission.emptyLog))
+          const again = yield* append(log, 3_000, lost)
+          for (const opened of [log, yield* bench.open])
+            assert.deepEqual(opened.batch(1)!.entries.map(entry), again.entries.map(entry))
+        }),
+      ),
+    )
+
+    it.effect("keeps owners of every kind of signature, and gives each item its own back", () =>
+      run((bench, log) =>
+        Effect.gen(function* () {
+          const from = (owner: string, data: string) => plain(Unsigned.message(ada.process, { owner, data }))
+          const appended = yield* append(log, 0, [
+            plain(ada),
+            from("one", "a"),
+            from("two", "b"),
+            from("one", "c"),
+            emitted("x", ada.process, 1),
+          ])
+          yield* append(log, 0, [from("one", "d"), from("three", "e")])
+          const opened = yield* bench.open
+          yield* append(opened, 0, [from("three", "f"), from("one", "g")])
+          assert.deepEqual(opened.batch(0)!.entries.map(entry), appended.entries.map(entry))
+          for (const [slot, { item }] of opened.entries(ada.process, 0, 100).entries()) {
+            const read = Result.getOrThrow(Item.decode(item))
+            if (slot > 0 && slot !== 4)
+              assert.strictEqual(
+                Bytes.toHex(read.owner),
+                Bytes.toHex(
+                  Unsigned.hash(["", "one", "two", "one", "", "one", "three", "three", "one"][slot]!),
+                ),
+              )
+          }
+        }),
+      ),
+    )
+
+    it.effect("names the processes whose cron is due first, in order of time", () =>
+      run((bench, log) =>
+        Effect.gen(function* () {
+          const [slow, quick, both] = [
+            spawn("slow", "1-hour"),
+            spawn("quick", "10-seconds"),
+            spawn("both", "1-minute", "25-seconds"),
+          ]
+          const due = (of: Log, limit = 10) =>
+            of.cronDue(limit).map(({ process, at }): readonly [Id.ProcessId, number] => [process, at])
+          yield* append(log, 1_000, [plain(ada), plain(slow)])
+          assert.deepStrictEqual(due(log), [[slow.process, 3_601_000]])
+          yield* append(log, 2_000, [plain(quick), plain(both)])
+          const expected: ReadonlyArray<readonly [Id.ProcessId, number]> = [
+            [quick.process, 12_000],
+            [both.process, 27_000],
+            [slow.process, 3_601_000],
+          ]
+          for (const opened of [log, yield* bench.open]) {
+            assert.deepEqual(due(opened), [...expected])
+            assert.deepEqual(due(opened, 1), expected.slice(0, 1))
+          }
+          yield* append(log, 12_000, [cron(quick.process, "10-seconds", 1), say(both, "hello")])
+          assert.deepStrictEqual(due(log, 2), [
+            [quick.process, 22_000],
+            [both.process, 27_000],
+          ])
+          const opened = yield* bench.open
+          yield* append(opened, 95_000, [
+            cron(both.process, "25-seconds", 3),
+            cron(quick.process, "10-seconds", 9),
+          ])
+          assert.deepStrictEqual(due(opened), [
+            [both.process, 62_000],
+            [quick.process, 102_000],
+            [slow.process, 3_601_000],
+          ])
+        }),
+      ),
+    )
+
+    it.effect("pages through a long log", () =>
+      run((_, log) =>
+        Effect.gen(function* () {
+          yield* append(log, 0, [plain(ada)])
+          for (let n = 0; n < 4; n++)
+            yield* append(
+              log,
+              n,
+              Array.from({ length: 75 }, (_, i) => say(ada, `${n}/${i}`)),
+            )
+          const slots: Array<number> = []
+          for (let from = 0, pages = 0; pages < 10; pages++, from = slots.length)
+            slots.push(...log.entries(ada.process, from, 40).map(({ assignment }) => assignment.slot))
+          assert.deepStrictEqual(
+            slots,
+            Array.from({ length: 301 }, (_, i) => i),
+          )
+          let head = Assignment.emptyHead
+          for (const { assignment } of log.entries(ada.process, 0, 1_000)) {
+            assert.isTrue(Bytes.equal(assignment.previous, head))
+            head = assignment.head
+          }
+        }),
+      ),
+    )
+  })
+}

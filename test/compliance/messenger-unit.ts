@@ -1,0 +1,458 @@
+/** What every `MessengerUnit` must do, in the process of its units or away from them. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as SignedItem from "../../identity/SignedItem.ts"
+import type { MessengerUnit } from "../../messenger-unit/MessengerUnit.ts"
+import type { Reason } from "../../runtime/Admission.ts"
+import * as Batch from "../../runtime/Batch.ts"
+import * as Bytes from "../../runtime/Bytes.ts"
+import * as Id from "../../runtime/Id.ts"
+import * as Limit from "../../runtime/Limit.ts"
+import * as Message from "../../runtime/Message.ts"
+import * as Module from "../../runtime/Module.ts"
+import * as OutboxItem from "../../runtime/OutboxItem.ts"
+import * as Caller from "../support/Caller.ts"
+import * as SmallNode from "../support/SmallNode.ts"
+import * as StoreProbe from "../support/StoreProbe.ts"
+
+type Messenger = MessengerUnit["Service"]
+
+/** What two messengers say alike, whatever kind of byte array they say it in. */
+const alike = (value: unknown): unknown => {
+  if (value instanceof Uint8Array) return Bytes.toHex(value)
+  if (Array.isArray(value)) return value.map(alike)
+  if (typeof value !== "object" || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, alike(field)]))
+}
+
+const counter = `
+let count = 0
+heddle.on("Add", (message) => {
+  count += Number(message.tags.By ?? 1)
+  heddle.publish("count", count)
+  console.log("count is", count)
+  return count
+})
+heddle.on("Get", () => count)
+heddle.on("Fail", () => { count = 100; throw new RangeError("not this") })
+heddle.on("Later", async () => { await heddle.sleep("1ms"); return "later" })
+heddle.on("Tell", (message) => { heddle.send(message.tags.Whom, { action: "Add" }) })
+`
+
+const ada = Caller.caller("ada")
+const nobody = Id.fromBytes(new Uint8Array(32).fill(9))
+
+/** `make` puts the messenger under test before or beside a node; `node.messenger` is the one in its process. */
+export const messengerSuite = (
+  name: string,
+  make: (node: SmallNode.SmallNode) => Effect.Effect<Messenger, unknown, Scope.Scope>,
+): void => {
+  const withNode = <A, E>(
+    body: (
+      messenger: Messenger,
+      node: SmallNode.SmallNode,
+      probe: StoreProbe.StoreProbe,
+    ) => Effect.Effect<A, E, Scope.Scope>,
+  ) =>
+    Effect.gen(function* () {
+      const probe = StoreProbe.make()
+      const node = yield* SmallNode.make({ store: probe.store })
+      return yield* body(yield* make(node), node, probe)
+    })
+
+  const spawned = (messenger: Messenger, tags: Record<string, string> = {}) =>
+    SmallNode.spawn({ messenger }, ada, counter, tags)
+  const add = (messenger: Messenger, process: Id.ProcessId, by = 1) =>
+    SmallNode.send({ messenger }, ada, process, "Add", { By: String(by) })
+
+  const refused = Effect.fnUntraced(function* (messenger: Messenger, item: Uint8Array, reason: Reason) {
+    const error = yield* Effect.flip(messenger.send(item))
+    assert.deepInclude(error, { _tag: "Refused", reason })
+    assert.isAbove(error.message.length, reason.length + 2, "it says what to do")
+  })
+
+  describe(`MessengerUnit: ${name}`, () => {
+    it.live("names the node behind it", () =>
+      withNode((messenger, node) =>
+        Effect.gen(function* () {
+          const info = yield* messenger.info
+          assert.strictEqual(info.scheduler, node.scheduler.address)
+          assert.strictEqual(info.compute, node.compute.address)
+          assert.deepStrictEqual(alike(info), alike(yield* node.messenger.info))
+        }),
+      ),
+    )
+
+    it.live("keeps a module under the id of its bytes, however often it is added", () =>
+      withNode((messenger) =>
+        Effect.gen(function* () {
+          const source = Bytes.fromText(counter)
+          const id = yield* messenger.addModule(source)
+          assert.strictEqual(id, Module.id(source))
+          assert.strictEqual(yield* messenger.addModule(source), id)
+          assert.deepStrictEqual(alike(yield* messenger.module(id)), alike(source))
+          assert.isUndefined(yield* messenger.module(nobody))
+        }),
+      ),
+    )
+
+    it.live("says where guest code does not load", () =>
+      withNode((messenger) =>
+        Effect.gen(function* () {
+          const error = yield* Effect.flip(messenger.addModule(Bytes.fromText("const a = 1\nconst b = (\n")))
+          assert.deepInclude(error, { _tag: "ModuleInvalid" })
+          if (error._tag === "ModuleInvalid") assert.isAtLeast(error.line, 2)
+        }),
+      ),
+    )
+
+    it.live("takes a module of the largest size, and not one byte more", () =>
+      withNode((messenger) =>
+        Effect.gen(function* () {
+          const source = new Uint8Array(Limit.moduleBytesMax + 1).fill(0x20)
+          yield* messenger.addModule(source.subarray(0, Limit.moduleBytesMax))
+          const error = yield* Effect.flip(messenger.addModule(source))
+          assert.strictEqual(error._tag, "ModuleInvalid")
+          assert.include(error.message, String(Limit.moduleBytesMax))
+        }),
+      ),
+    )
+
+    it.live("says so where a module can't be stored", () =>
+      withNode((messenger, _, probe) =>
+        Effect.gen(function* () {
+          probe.before = () => StoreProbe.full
+          const error = yield* Effect.flip(messenger.addModule(Bytes.fromText(counter)))
+          assert.deepInclude(error, { _tag: "StoreFailed", reason: "full" })
+        }),
+      ),
+    )
+
+    it.live("gives slots in order, and the same slot to the same item", () =>
+      withNode((messenger) =>
+        Effect.gen(function* () {
+          const process = yield* spawned(messenger)
+          const item = yield* Effect.promise(() => ada.message(process, "Add"))
+          const first = yield* messenger.send(item.bytes)
+          assert.deepInclude(first, { id: item.id, process, slot: 1, repeat: false })
+          assert.deepInclude(yield* add(messenger, process), { process, slot: 2 })
+          const again = yield* messenger.send(item.bytes)
+          assert.deepStrictEqual(alike(again), alike({ ...first, repeat: true }))
+        }),
+      ),
+    )
+
+    it.live("refuses by name what is no message", () =>
+      withNode((messenger) =>
+        Effect.gen(function* () {
+          const process = yield* spawned(messenger)
+          const { bytes } = yield* Effect.promise(() => ada.message(process, "Add", {}, "data"))
+          yield* refused(messenger, bytes.subarray(0, 100), "malformed item")
+          yield* refused(messenger, Bytes.empty, "malformed item")
+          yield* refused(
+            messenger,
+            Bytes.concat([Bytes.u16(999), bytes.subarray(2)]),
+            "unknown signature type",
+          )
+          const changed = Bytes.copy(bytes)
+          changed[bytes.length - 1]! ^= 1
+          yield* refused(messenger, changed, "bad signature")
+          const untagged = yield* SignedItem.sign(ada.signer, { tags: [], data: Bytes.empty })
+          yield* refused(messenger, untagged.bytes, "not a message")
+          yield* refused(messenger, new Uint8Array(Limit.itemBytesMax + 1), "too large")
+          yield* refused(messenger, OutboxItem.cron(process, "1-hour", 1).bytes, "no proof")
+        }),
+      ),
+    )
+
+    it.live("refuses an anchor that stands for other content", () =>
+      withNode((messenger) =>
+        Effect.gen(function* () {
+          const target = Id.toBytes(yield* spawned(messenger))
+          const anchor = new Uint8Array(32).fill(5)
+          const saying = (data: string) => ({
+            target,
+            anchor,
+            tags: Message.protocolTags("Message"),
+            data: Bytes.fromText(data),
+          })
+          const first = yield* SignedItem.sign(ada.signer, saying("one"))
+          assert.deepInclude(yield* messenger.send(first.bytes), { slot: 1, repeat: false })
+          // Signing is hedged: the same content under another signature is a repeat, not another message.
+          const again = yield* SignedItem.sign(ada.signer, saying("one"))
+          assert.notStrictEqual(again.id, first.id)
+          assert.deepInclude(yield* messenger.send(again.bytes), { id: first.id, slot: 1, repeat: true })
+          const other = yield* SignedItem.sign(ada.signer, saying("two"))
+          yield* refused(messenger, other.bytes, "anchor reused")
+        }),
+      ),
+    )
+
+    it.live("takes an item of the largest size", () =>
+      withNode((messenger) =>
+        Effect.gen(function* () {
+          const process = yield* spawned(messenger)
+          const { bytes } = yield* Effect.promise(() => ada.message(process, "Get"))
+          const data = new Uint8Array(Limit.itemBytesMax - bytes.length)
+          const largest = yield* Effect.promise(() => ada.message(process, "Get", {}, data))
+          assert.strictEqual(largest.bytes.length, Limit.itemBytesMax)
+          assert.strictEqual((yield* messenger.send(largest.bytes)).slot, 1)
+          const [entry] = yield* messenger.log(process, 1, 1)
+          assert.isTrue(Bytes.equal(entry!.item, largest.bytes))
+        }),
+      ),
+    )
+
+    it.live("refuses by name what has no place in any log of the node", () =>
+      withNode((messenger, node, probe) =>
+        Effect.gen(function* () {
+          const module = yield* messenger.addModule(Bytes.fromText(counter))
+          const { scheduler } = node
+          const item = (made: Promise<{ readonly bytes: Uint8Array }>) =>
+            Effect.map(
+              Effect.promise(() => made),
+              ({ bytes }) => bytes,
+            )
+          yield* refused(messenger, yield* item(ada.message(nobody, "Add")), "unknown process")
+          yield* refused(messenger, yield* item(ada.spawn(nobody, scheduler.address)), "unknown module")
+          yield* refused(messenger, yield* item(ada.spawn(module, nobody)), "other scheduler")
+          const bad = ada.spawn(module, scheduler.address, { "Memory-Limit": "none" })
+          yield* refused(messenger, yield* item(bad), "bad spawn")
+          const process = yield* spawned(messenger)
+          probe.before = () => StoreProbe.full
+          yield* refused(messenger, yield* item(ada.message(process, "Add")), "store failed")
+        }),
+      ),
+    )
+
+    it.live("asks: gives the answer, or why there is none", () =>
+      withNode((messenger) =>
+        Effect.gen(function* () {
+          const process = yield* spawned(messenger)
+          const ask = (action: string) =>
+            Effect.flatMap(
+              Effect.promise(() => ada.message(process, action)),
+              ({ bytes }) => messenger.ask(bytes),
+            )
+          const { accepted, fuelUsed, result } = yield* ask("Add")
+          assert.deepInclude(accepted, { process, slot: 1 })
+          assert.isTrue(fuelUsed > 0n)
+          assert.deepStrictEqual(result, { value: "1" })
+          const failed = yield* ask("Fail")
+          assert.deepInclude(failed.result, { reason: "threw" })
+          assert.include("error" in failed.result ? failed.result.error : "", "not this")
+          assert.deepStrictEqual((yield* ask("Later")).result, { value: '"later"' })
+          assert.deepStrictEqual((yield* ask("Get")).result, { value: "1" })
+          const unknown = yield* Effect.promise(() => ada.message(nobody, "Get"))
+          assert.deepInclude(yield* Effect.flip(messenger.ask(unknown.bytes)), { reason: "unknown process" })
+        }),
+      ),
+    )
+
+    it.live("answers an item that was asked before with the first answer", () =>
+      withNode((messenger) =>
+        Effect.gen(function* () {
+          const process = yield* spawned(messenger)
+          const { bytes } = yield* Effect.promise(() => ada.message(process, "Add"))
+          const first = yield* messenger.ask(bytes)
+          const again = yield* messenger.ask(bytes)
+          assert.deepStrictEqual(again.result, first.result)
+          assert.deepInclude(again.accepted, { slot: first.accepted.slot, repeat: true })
+        }),
+      ),
+    )
+
+    it.live("gives receipts that hold", () =>
+      withNode((messenger, node) =>
+        Effect.gen(function* () {
+          const process = yield* spawned(messenger)
+          const { slot, head } = yield* add(messenger, process)
+          const receipt = yield* messenger.receipt(process, slot)
+          assert.isTrue(Batch.receiptHolds(receipt))
+          assert.strictEqual(alike(receipt.assignment.head), alike(head))
+          assert.deepStrictEqual(alike(receipt), alike(yield* node.messenger.receipt(process, slot)))
+          const unknown = { _tag: "LogUnknown", process, slot: 2 } as const
+          assert.deepInclude(yield* Effect.flip(messenger.receipt(process, 2)), unknown)
+          assert.deepInclude(yield* Effect.flip(messenger.receipt(nobody, 0)), {
+            _tag: "LogUnknown",
+            process: nobody,
+          })
+        }),
+      ),
+    )
+
+    it.live("reads a log: from a slot, at most so many, nothing past its end", () =>
+      withNode((messenger, node) =>
+        Effect.gen(function* () {
+          const process = yield* spawned(messenger)
+          for (let i = 0; i < 20; i++) yield* add(messenger, process)
+          const all = yield* messenger.log(process, 0, 100)
+          assert.deepStrictEqual(
+            all.map(({ assignment }) => assignment.slot),
+            Array.from({ length: 21 }, (_, i) => i),
+          )
+          assert.deepStrictEqual(alike(all), alike(yield* node.messenger.log(process, 0, 100)))
+          const some = yield* messenger.log(process, 3, 17)
+          assert.deepStrictEqual(
+            some.map(({ assignment }) => assignment.slot),
+            Array.from({ length: 17 }, (_, i) => i + 3),
+          )
+          assert.deepStrictEqual(yield* messenger.log(process, 21, 10), [])
+          assert.deepInclude(yield* Effect.flip(messenger.log(nobody, 0, 1)), {
+            _tag: "LogUnknown",
+            process: nobody,
+          })
+        }),
+      ),
+    )
+
+    it.live("reads turns, and waits for the turn of a slot that is assigned", () =>
+      withNode((messenger, node) =>
+        Effect.gen(function* () {
+          const process = yield* spawned(messenger)
+          const { slot, id } = yield* add(messenger, process, 7)
+          const turn = yield* messenger.turn(process, slot)
+          assert.deepInclude(turn.outcome, { slot, message: id, error: undefined })
+          assert.deepStrictEqual(turn.outcome.replies, [{ to: id, value: "7" }])
+          assert.deepStrictEqual(turn.trace.console, [["log", "count is 7"]])
+          assert.deepStrictEqual(alike(turn), alike(yield* node.messenger.turn(process, slot)))
+          const turns = yield* messenger.turns(process, 0, 10)
+          assert.deepStrictEqual(
+            turns.map(({ outcome }) => outcome.slot),
+            [0, 1],
+          )
+          assert.deepStrictEqual(alike(turns[1]), alike(turn))
+          assert.deepStrictEqual(yield* messenger.turns(process, 2, 10), [])
+          assert.deepInclude(yield* Effect.flip(messenger.turn(process, 2)), { _tag: "LogUnknown", slot: 2 })
+        }),
+      ),
+    )
+
+    it.live("gives the attestation that reaches a slot", () =>
+      withNode((messenger, node) =>
+        Effect.gen(function* () {
+          const process = yield* spawned(messenger)
+          const { slot } = yield* add(messenger, process)
+          yield* messenger.turn(process, slot)
+          const attested = yield* messenger.attestation(process, slot)
+          assert.strictEqual(attested?.attestation.to.slot, slot)
+          assert.deepStrictEqual(alike(attested), alike(yield* node.messenger.attestation(process, slot)))
+          assert.isUndefined(yield* messenger.attestation(process, 99))
+          assert.isUndefined(yield* messenger.attestation(nobody, 0))
+        }),
+      ),
+    )
+
+    it.live("follows: what is there, then what comes, from where it is told", () =>
+      withNode((messenger) =>
+        Effect.gen(function* () {
+          const process = yield* spawned(messenger)
+          yield* add(messenger, process)
+          const follow = (from: number, count: number) =>
+            Effect.forkChild(Stream.runCollect(Stream.take(messenger.follow(process, from), count)), {
+              startImmediately: true,
+            })
+          const [all, later] = [yield* follow(0, 4), yield* follow(2, 2)]
+          yield* add(messenger, process, 10)
+          yield* add(messenger, process, 100)
+          assert.deepStrictEqual(
+            (yield* Fiber.join(all)).map(({ outcome }) => outcome.slot),
+            [0, 1, 2, 3],
+          )
+          const values = (yield* Fiber.join(later)).flatMap(({ outcome }) => outcome.replies)
+          assert.deepStrictEqual(
+            values.map((reply) => "value" in reply && reply.value),
+            ["11", "111"],
+          )
+          const unknown = yield* Effect.flip(Stream.runDrain(messenger.follow(nobody, 0)))
+          assert.deepInclude(unknown, { _tag: "LogUnknown", process: nobody })
+        }),
+      ),
+    )
+
+    it.live("queries a copy: an answer or an error, and nothing is changed", () =>
+      withNode((messenger) =>
+        Effect.gen(function* () {
+          const process = yield* spawned(messenger)
+          const { slot } = yield* add(messenger, process, 5)
+          yield* messenger.turn(process, slot)
+          const query = (action: string, tags: ReadonlyArray<readonly [string, string]> = []) =>
+            messenger.query(process, { action, tags, data: Bytes.empty, from: "" })
+          const added = yield* query("Add", [["By", "3"]])
+          assert.deepInclude(added, { slot, result: { value: "8" } })
+          assert.deepStrictEqual(added.console, [["log", "count is 8"]])
+          assert.deepStrictEqual((yield* query("Get")).result, { value: "5" })
+          const failed = (yield* query("Fail")).result
+          assert.deepInclude("error" in failed ? failed.error : {}, { reason: "threw" })
+          const unknown = messenger.query(nobody, { action: "Get", tags: [], data: Bytes.empty, from: "" })
+          assert.deepInclude(yield* Effect.flip(unknown), { _tag: "ComputeUnknown", process: nobody })
+        }),
+      ),
+    )
+
+    it.live("shows views, and nothing where nothing is published", () =>
+      withNode((messenger) =>
+        Effect.gen(function* () {
+          const process = yield* spawned(messenger)
+          const { slot } = yield* add(messenger, process, 5)
+          yield* messenger.turn(process, slot)
+          assert.deepStrictEqual(yield* messenger.view(process, "count"), { value: "5", slot })
+          assert.isUndefined(yield* messenger.view(process, "no/such view?"))
+          assert.isUndefined(yield* messenger.view(nobody, "count"))
+        }),
+      ),
+    )
+
+    it.live("lists processes and describes one", () =>
+      withNode((messenger, node) =>
+        Effect.gen(function* () {
+          assert.deepStrictEqual(yield* messenger.processes, [])
+          const process = yield* spawned(messenger, { Name: "Counter of Ada" })
+          const { slot } = yield* add(messenger, process)
+          yield* messenger.turn(process, slot)
+          const info = yield* messenger.process(process)
+          const owner = ada.identity.address
+          assert.deepInclude(info, {
+            process,
+            owner,
+            name: "Counter of Ada",
+            slots: 2,
+            computed: 2,
+            parked: undefined,
+          })
+          const other = yield* spawned(messenger)
+          yield* messenger.turn(other, 0)
+          const all = yield* messenger.processes
+          assert.deepStrictEqual(alike(all.find((one) => one.process === process)), alike(info))
+          assert.deepStrictEqual(alike(all), alike(yield* node.messenger.processes))
+          assert.isUndefined(all.find((one) => one.process === other)?.name)
+          assert.deepInclude(yield* Effect.flip(messenger.process(nobody)), {
+            _tag: "LogUnknown",
+            process: nobody,
+          })
+        }),
+      ),
+    )
+
+    it.live("shows what can't be delivered, and why", () =>
+      withNode((messenger) =>
+        Effect.gen(function* () {
+          const process = yield* spawned(messenger)
+          assert.deepStrictEqual(yield* messenger.outbox, [])
+          const { slot } = yield* SmallNode.send({ messenger }, ada, process, "Tell", { Whom: nobody })
+          yield* messenger.turn(process, slot)
+          const waits = Effect.map(
+            messenger.outbox,
+            ([first]) => first?.reason.includes("unknown process") ?? false,
+          )
+          yield* SmallNode.until("the entry waits", Effect.orDie(waits))
+          const [entry] = yield* messenger.outbox
+          assert.deepInclude(entry, { source: process, slot, index: 0, target: nobody, kind: "message" })
+        }),
+      ),
+    )
+  })
+}

@@ -1,0 +1,308 @@
+/** The client: what it makes of what its caller says, and that saying it again is never saying it twice. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
+import * as TestClock from "effect/testing/TestClock"
+import { ModuleInvalid } from "../../compute-unit/ComputeUnit.ts"
+import * as Client from "../../messenger-unit/Client.ts"
+import * as Draft from "../../messenger-unit/Draft.ts"
+import { MessengerUnit, Unreachable } from "../../messenger-unit/MessengerUnit.ts"
+import * as PromiseClient from "../../messenger-unit/PromiseClient.ts"
+import { Refused } from "../../runtime/Admission.ts"
+import * as Bytes from "../../runtime/Bytes.ts"
+import * as Id from "../../runtime/Id.ts"
+import * as Item from "../../runtime/Item.ts"
+import * as Limit from "../../runtime/Limit.ts"
+import * as Message from "../../runtime/Message.ts"
+import * as Tag from "../../runtime/Tag.ts"
+import type { Accepted } from "../../scheduler-unit/SchedulerUnit.ts"
+import * as Caller from "../support/Caller.ts"
+import * as SmallNode from "../support/SmallNode.ts"
+
+const ada = Caller.caller("ada").identity
+const pid = Id.fromBytes(new Uint8Array(32).fill(3))
+const accepted: Accepted = {
+  id: pid,
+  process: pid,
+  slot: 1,
+  timestamp: 5,
+  head: new Uint8Array(32),
+  repeat: false,
+}
+
+const noBundler: Client.Bundler = (file) =>
+  Effect.fail(new Client.SourceInvalid({ file, line: 1, column: 1, detail: "there is no bundler" }))
+
+/** A messenger of which only `parts` are there. */
+const partial = (parts: Partial<MessengerUnit["Service"]>): MessengerUnit["Service"] => {
+  const absent = Effect.die(new Error("this test does not come here"))
+  const whole = new Proxy(parts, { get: (of, name) => Reflect.get(of, name) ?? (() => absent) })
+  return whole as MessengerUnit["Service"] // what is not there says so
+}
+
+const read = (bytes: Uint8Array) => Result.getOrThrow(Item.decode(bytes))
+
+describe("Draft", () => {
+  const tagsOf = (draft: Draft.Draft) => Draft.content(draft).tags.map(({ name, value }) => [name, value])
+  const textOf = (draft: Draft.Draft) => Bytes.toText(Draft.content(draft).data)
+
+  it.each([
+    [{ a: [1, null, "x"] }, '{"a":[1,null,"x"]}'],
+    [5, "5"],
+    [false, "false"],
+    [null, "null"],
+  ] as const)("writes %j as JSON and says that it is", (data, text) => {
+    assert.strictEqual(textOf({ data }), text)
+    assert.deepStrictEqual(tagsOf({ data }), [["Content-Type", "application/json"]])
+  })
+
+  it("leaves text and bytes as they are, and nothing as nothing", () => {
+    assert.strictEqual(textOf({ data: '"quoted"' }), '"quoted"')
+    assert.deepStrictEqual(Draft.content({ data: Uint8Array.of(0, 255) }).data, Uint8Array.of(0, 255))
+    assert.strictEqual(textOf({}), "")
+    for (const data of ["text", Uint8Array.of(1), undefined])
+      assert.deepStrictEqual(tagsOf({ data, tags: { By: "3" } }), [["By", "3"]])
+  })
+
+  it("puts the protocol's tags first, where a tag of the caller's can't take their place", () => {
+    const { tags, target } = Draft.message(pid, "Add", { tags: { Type: "Process", Action: "Other" } })
+    assert.deepStrictEqual(Id.fromBytes(target!), pid)
+    assert.strictEqual(Tag.value(tags, "Type"), "Message")
+    assert.strictEqual(Tag.value(tags, "Action"), "Add")
+    const node = { scheduler: pid, compute: ada.address }
+    const spawn = Draft.spawn(pid, node, { name: "counter", tags: { Scheduler: "mine", Supply: "7" } })
+    assert.isUndefined(spawn.target)
+    for (const [name, value] of [
+      ["Data-Protocol", "ao"],
+      ["Type", "Process"],
+      ["Module", pid],
+      ["Scheduler", pid],
+      ["Compute", ada.address],
+      ["Name", "counter"],
+      ["Supply", "7"],
+    ] as const)
+      assert.strictEqual(Tag.value(spawn.tags, name), value)
+  })
+})
+
+describe("Client", () => {
+  it.effect("signs a message with an anchor of its own, so that the same words twice are two messages", () =>
+    Effect.gen(function* () {
+      const sent: Array<Item.Item> = []
+      const messenger = partial({
+        send: (item) => Effect.sync(() => (sent.push(read(item)), accepted)),
+      })
+      const say = Client.send(pid, "Add", { as: ada, data: { by: 3 } })
+      yield* Effect.andThen(say, say).pipe(Effect.provideService(MessengerUnit, messenger))
+      const [first, second] = sent
+      assert.notDeepEqual(first!.anchor, second!.anchor)
+      assert.strictEqual(first!.anchor.length, 32)
+      const message = Result.getOrThrow(Message.parse(first!))
+      assert.deepInclude(message, { from: ada.address, process: pid, action: "Add", kind: "Message" })
+      assert.strictEqual(Bytes.toText(first!.data), '{"by":3}')
+    }),
+  )
+
+  const unreachable = new Unreachable({ url: "http://node", detail: "it is gone" })
+
+  it.effect("sends the very same item again while there is no answer, each time after a longer wait", () =>
+    Effect.gen(function* () {
+      const sent: Array<string> = []
+      const messenger = partial({
+        send: (item) =>
+          Effect.suspend(() => {
+            sent.push(Bytes.toHex(item))
+            return sent.length < 4 ? Effect.fail(unreachable) : Effect.succeed(accepted)
+          }),
+      })
+      const sending = yield* Effect.forkChild(
+        Client.send(pid, "Add", { as: ada }).pipe(Effect.provideService(MessengerUnit, messenger)),
+        { startImmediately: true },
+      )
+      const first = Limit.deliveryRetryMsMin
+      const seen = [sent.length]
+      for (const wait of [first, 2 * first, 4 * first]) {
+        yield* TestClock.adjust(wait - 1)
+        seen.push(sent.length)
+        yield* TestClock.adjust(1)
+        seen.push(sent.length)
+      }
+      assert.deepStrictEqual(seen, [1, 1, 2, 2, 3, 3, 4])
+      assert.deepStrictEqual(yield* Fiber.join(sending), accepted)
+      assert.strictEqual(new Set(sent).size, 1)
+    }),
+  )
+
+  it.effect.each([undefined, 0, 2])("gives up after so many tries: %s", (retries) =>
+    Effect.gen(function* () {
+      let tries = 0
+      const messenger = partial({ ask: () => Effect.suspend(() => (tries++, Effect.fail(unreachable))) })
+      const asking = yield* Effect.forkChild(
+        Effect.flip(
+          Client.ask(pid, "Add", { as: ada, retries }).pipe(Effect.provideService(MessengerUnit, messenger)),
+        ),
+      )
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual(yield* Fiber.join(asking), unreachable)
+      assert.strictEqual(tries, 1 + (retries ?? Limit.sendRetriesMax))
+    }),
+  )
+
+  it.effect("does not send again what was refused", () =>
+    Effect.gen(function* () {
+      let tries = 0
+      const refused = new Refused({ reason: "overloaded", detail: "later" })
+      const messenger = partial({ send: () => Effect.suspend(() => (tries++, Effect.fail(refused))) })
+      const sending = Client.send(pid, "Add", { as: ada }).pipe(
+        Effect.provideService(MessengerUnit, messenger),
+      )
+      assert.strictEqual(yield* Effect.flip(sending), refused)
+      assert.strictEqual(tries, 1)
+    }),
+  )
+
+  it.effect("points at the author's line where a bundled file does not load", () =>
+    Effect.gen(function* () {
+      const invalid = new ModuleInvalid({
+        detail: "x is not defined",
+        file: "module.js",
+        line: 1,
+        column: 900,
+      })
+      const messenger = partial({ addModule: () => Effect.fail(invalid) })
+      const upload = (bundle: Pick<Client.Bundle, "locate">) =>
+        Client.addModule({ file: "counter.ts" }, () =>
+          Effect.succeed({ source: Bytes.empty, ...bundle }),
+        ).pipe(Effect.provideService(MessengerUnit, messenger), Effect.flip)
+      const found = yield* upload({
+        locate: (line, column) => ({ file: "counter.ts", line: line + 4, column: column - 890 }),
+      })
+      assert.strictEqual(found.message, "counter.ts:5:10: x is not defined")
+      const lost = yield* upload({ locate: () => undefined })
+      assert.strictEqual(lost.message, "module.js:1:900: x is not defined")
+    }),
+  )
+})
+
+describe("PromiseClient", () => {
+  const source = `
+    heddle.on("Spawn", (message) => heddle.publish("started", message.data))
+    heddle.on("Echo", (message) => message.data)
+    heddle.on("Fail", () => { throw new Error("never") })
+  `
+  const withClient = (
+    body: (client: PromiseClient.PromiseClient) => Promise<void>,
+    options: PromiseClient.Options = { as: ada },
+  ) =>
+    Effect.flatMap(SmallNode.make(), ({ messenger }) =>
+      Effect.promise(() => body(PromiseClient.make(messenger, options, noBundler, () => Promise.resolve()))),
+    )
+
+  const failure = (promise: Promise<unknown>): Promise<Readonly<Record<string, unknown>>> =>
+    promise.then(
+      (value) => ({ _tag: "Fulfilled", value }),
+      (error: Readonly<Record<string, unknown>>) => error,
+    )
+
+  it.live("spawns source, bytes and modules; sends, asks, queries and reads", () =>
+    withClient(async (client) => {
+      const module = await client.addModule(source)
+      const processes = [
+        await client.spawn(source, { name: "echo", data: { hello: 1 } }),
+        await client.spawn(Bytes.fromText(source)),
+        await client.spawn({ module }),
+      ]
+      assert.strictEqual(new Set(processes).size, 3)
+      const [process = ""] = processes
+      assert.strictEqual((await client.send(process, "Echo", { data: "a" })).slot, 1)
+      assert.strictEqual(await client.ask(process, "Echo", { data: "b" }), "b")
+      assert.strictEqual((await client.query(process, "Echo", { data: "c" })).value, "c")
+      assert.deepStrictEqual(await client.view(process, "started"), { value: '{"hello":1}', slot: 0 })
+      assert.isUndefined(await client.view(process, "nothing"))
+      const log = await client.log(process, { from: 1 })
+      assert.deepStrictEqual(
+        log.map(({ slot, action, data }) => [slot, action, Bytes.toText(data)]),
+        [
+          [1, "Echo", "a"],
+          [2, "Echo", "b"],
+        ],
+      )
+      assert.strictEqual(log[0]?.from, ada.address)
+      assert.deepInclude(await client.process(process), { name: "echo", slots: 3 })
+      assert.strictEqual((await client.processes()).length, 3)
+      assert.strictEqual((await client.turns(process)).length, 3)
+      assert.strictEqual((await client.turn(process, 2)).outcome.slot, 2)
+      assert.strictEqual((await client.receipt(process, 1)).assignment.slot, 1)
+      assert.isDefined(await client.attestation(process, 2))
+      assert.deepStrictEqual(await client.outbox(), [])
+      assert.deepStrictEqual(Bytes.toText((await client.module(module))!), source)
+      const slots: Array<number> = []
+      for await (const { outcome } of client.follow(process, { from: 1 })) {
+        slots.push(outcome.slot)
+        if (outcome.slot === 2) break
+      }
+      assert.deepStrictEqual(slots, [1, 2])
+    }),
+  )
+
+  it.live("rejects with errors that name themselves and say what to do", () =>
+    withClient(async (client) => {
+      const process = await client.spawn(source)
+      const asked = await failure(client.ask(process, "Fail"))
+      assert.deepInclude(asked, { _tag: "AskFailed", process, slot: 1, reason: "threw" })
+      assert.include(String(asked["message"]), "never")
+      assert.deepInclude(await failure(client.query(process, "Fail")), {
+        _tag: "QueryFailed",
+        slot: 1,
+        reason: "threw",
+      })
+      assert.deepInclude(await failure(client.send(pid, "Echo")), {
+        _tag: "Refused",
+        reason: "unknown process",
+      })
+      assert.deepInclude(await failure(client.log("abc")), { _tag: "Refused", reason: "unknown process" })
+      assert.deepInclude(await failure(client.module("abc")), { _tag: "Refused", reason: "unknown module" })
+      assert.deepInclude(await failure(client.spawn({ module: "abc" })), {
+        _tag: "Refused",
+        reason: "unknown module",
+      })
+      assert.deepInclude(await failure(client.spawn({ module: pid })), {
+        _tag: "Refused",
+        reason: "unknown module",
+      })
+      assert.deepInclude(await failure(client.spawn("x = (")), { _tag: "ModuleInvalid" })
+      assert.deepInclude(await failure(client.spawn({ file: "a.ts" })), {
+        _tag: "SourceInvalid",
+        file: "a.ts",
+      })
+      const many = Object.fromEntries(Array.from({ length: Limit.tagsMax + 1 }, (_, i) => [`T${i}`, "x"]))
+      assert.deepInclude(await failure(client.send(process, "Echo", { tags: many })), {
+        _tag: "ItemInvalid",
+        reason: "tags",
+      })
+    }),
+  )
+
+  it.live("needs to be told who speaks", () =>
+    withClient(async (client) => {
+      for (const call of [client.spawn(source), client.send(pid, "Echo"), client.ask(pid, "Echo")])
+        assert.deepInclude(await failure(call), { _tag: "NobodySpeaks" })
+      assert.lengthOf(await client.spawn(source, { as: ada }), 43)
+    }, {}),
+  )
+
+  it.live("stops waiting when it is told to", () =>
+    withClient(async (client) => {
+      const process = await client.spawn("heddle.on('Never', () => new Promise(() => {}))")
+      const asking = new AbortController()
+      const answer = failure(client.ask(process, "Never", { signal: asking.signal }))
+      while ((await client.process(process)).slots < 2) await new Promise(setImmediate)
+      asking.abort()
+      assert.notStrictEqual((await answer)["_tag"], "Fulfilled")
+      const following = new AbortController()
+      for await (const { outcome } of client.follow(process, { signal: following.signal }))
+        if (outcome.slot === 1) following.abort()
+    }),
+  )
+})

@@ -1,0 +1,127 @@
+/** The public entry, as a program uses it. */
+import fs from "node:fs"
+import os from "node:os"
+import path from "node:path"
+import * as Effect from "effect/Effect"
+import { afterAll, assert, describe, it } from "vitest"
+import * as KeyFolder from "../../identity/KeyFolder.ts"
+import {
+  connect,
+  connectionLayer,
+  createIdentity,
+  Effects,
+  MessengerUnit,
+  openIdentity,
+  Refused,
+  SourceInvalid,
+  start,
+  StoreUnavailable,
+  Unreachable,
+} from "../../node/index.ts"
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), "heddle-entry-"))
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
+
+const counter = { file: path.join(import.meta.dirname, "..", "..", "examples", "counter", "counter.ts") }
+
+const failure = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+
+describe("heddle", () => {
+  it("starts a node in this process and connects to it over HTTP", async () => {
+    const ada = await createIdentity()
+    await using node = await start({ dataFolder: path.join(folder, "data"), port: 0, as: ada })
+    const process = await node.spawn(counter, { name: "counter" })
+    assert.strictEqual(await node.ask(process, "Increment", { tags: { By: "3" } }), 3)
+    await using client = await connect(node.url, { as: ada })
+    assert.strictEqual(await client.ask(process, "Increment"), 4)
+    assert.deepInclude(await node.process(process), { slots: 3, computed: 3, owner: ada.address })
+    assert.deepInclude(await client.replay(process), { slots: 3, finding: undefined })
+    assert.deepInclude(await client.verify(process), { slots: 3, finding: undefined })
+    const unknown = await failure(client.replay("abc"))
+    assert.instanceOf(unknown, Refused)
+  })
+
+  it("does the same for programs that use Effect", async () => {
+    await using node = await start({ dataFolder: path.join(folder, "effects"), port: 0 })
+    const ada = await createIdentity()
+    const program = Effect.gen(function* () {
+      const messenger = yield* MessengerUnit
+      const module = yield* messenger.addModule(new TextEncoder().encode("heddle.on('Get', () => [1])"))
+      const { process } = yield* Effects.spawn(module, { as: ada })
+      return yield* Effects.ask(process, "Get", { as: ada })
+    })
+    const { value } = await Effect.runPromise(Effect.provide(program, connectionLayer(node.url!)))
+    assert.strictEqual(value, "[1]")
+  })
+
+  it("keeps everything on disk, and one folder for one node", async () => {
+    const dataFolder = path.join(folder, "kept")
+    const ada = await createIdentity()
+    const first = await start({ dataFolder, as: ada })
+    const process = await first.spawn(counter)
+    const { scheduler } = await first.info()
+    const second = await failure(start({ dataFolder }))
+    assert.instanceOf(second, StoreUnavailable)
+    assert.strictEqual(second.reason, "in use")
+    await first.close()
+    await using again = await start({ dataFolder, as: ada })
+    assert.strictEqual((await again.info()).scheduler, scheduler)
+    assert.strictEqual(await again.ask(process, "Increment"), 1)
+  })
+
+  it("points at the author's line", async () => {
+    await using node = await start({ dataFolder: path.join(folder, "lines"), as: await createIdentity() })
+    const file = path.join(folder, "broken.ts")
+    fs.writeFileSync(file, "type A = number\n\nthrow new Error('not today')\n")
+    const error = await failure(node.spawn({ file }))
+    assert.instanceOf(error, SourceInvalid)
+    assert.strictEqual(error.line, 3)
+    assert.strictEqual(path.resolve(error.file), file)
+    const missing = await failure(node.spawn({ file: path.join(folder, "nothing.ts") }))
+    assert.instanceOf(missing, SourceInvalid)
+  })
+
+  it("says at once that nobody listens", async () => {
+    const error = await failure(connect("http://127.0.0.1:1"))
+    assert.instanceOf(error, Unreachable)
+    assert.strictEqual(error.url, "http://127.0.0.1:1")
+    assert.include(error.message, "ECONNREFUSED")
+  })
+
+  it("says so where something else listens", async () => {
+    const { createServer } = await import("node:http")
+    for (const [status, body] of [
+      [200, "<html>hello</html>"],
+      [200, '{"version": 1}'],
+      [404, "not found"],
+      [503, ""],
+    ] as const) {
+      const server = createServer((_, response) => response.writeHead(status).end(body)).listen(
+        0,
+        "127.0.0.1",
+      )
+      await new Promise((resolve) => server.once("listening", resolve))
+      const { port } = server.address() as { readonly port: number }
+      const error = await failure(connect(`http://127.0.0.1:${port}`))
+      assert.instanceOf(error, Unreachable, body)
+      server.close()
+    }
+  })
+
+  it("opens an identity that is kept", async () => {
+    const keys = path.join(folder, "keys")
+    const made = await Effect.runPromise(KeyFolder.at(keys, 2 ** 10).create("ada", { passphrase: "secret" }))
+    process.env["HEDDLE_KEYS"] = keys
+    try {
+      assert.strictEqual((await openIdentity("ada", "secret")).address, made.address)
+      assert.deepInclude(await failure(openIdentity("ada", "guess")), { _tag: "WrongPassphrase" })
+      assert.deepInclude(await failure(openIdentity("eve", "secret")), { _tag: "KeyUnknown" })
+    } finally {
+      delete process.env["HEDDLE_KEYS"]
+    }
+  })
+})

@@ -1,0 +1,21 @@
+/**
+ * Writes `spec/vectors/{id,merkle,item,signature}.json`: `node test/vectors/generate.ts`. The same bytes each
+ * time.
+ */
+import fs from "node:fs"
+import { fileURLToPath } from "node:url"
+import * as Make from "./make.ts"
+import { signature } from "./makeSignatures.ts"
+
+export const files = {
+  "id.json": Make.id,
+  "merkle.json": Make.merkle,
+  "item.json": Make.item,
+  "signature.json": signature,
+}
+
+export const write = (content: unknown): string => `${JSON.stringify(content, null, 1)}\n`
+
+if (import.meta.main)
+  for (const [name, make] of Object.entries(files))
+    fs.writeFileSync(fileURLToPath(new URL(`../../spec/vectors/${name}`, import.meta.url)), write(make()))
