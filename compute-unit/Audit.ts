@@ -7,6 +7,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Verifier } from "../identity/Verifier.ts"
+import * as VerifierLocal from "../identity/VerifierLocal.ts"
 import * as Admission from "../runtime/Admission.ts"
 import * as Attestation from "../runtime/Attestation.ts"
 import * as Batch from "../runtime/Batch.ts"
@@ -14,34 +15,16 @@ import * as Bytes from "../runtime/Bytes.ts"
 import * as Hash from "../runtime/Hash.ts"
 import * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
+import * as Module from "../runtime/Module.ts"
 import * as Outcome from "../runtime/Outcome.ts"
 import type * as Process from "../runtime/Process.ts"
 import * as SignatureType from "../runtime/SignatureType.ts"
 import type { LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
 import type { Turn } from "./ComputeUnit.ts"
 import * as Follower from "./Follower.ts"
+import * as LogSource from "./LogSource.ts"
 import * as OutcomeLog from "./OutcomeLog.ts"
 import type { Evaluated, Sandbox } from "./Sandbox.ts"
-
-/** Where a log is read from: a messenger, an archive. */
-export interface Source<E> {
-  readonly log: (
-    process: Id.ProcessId,
-    from: number,
-    limit: number,
-  ) => Effect.Effect<ReadonlyArray<LogEntry>, E>
-  readonly turns: (
-    process: Id.ProcessId,
-    from: number,
-    limit: number,
-  ) => Effect.Effect<ReadonlyArray<Turn>, E>
-  readonly receipt: (process: Id.ProcessId, slot: number) => Effect.Effect<Batch.Receipt, E>
-  readonly attestation: (
-    process: Id.ProcessId,
-    slot: number,
-  ) => Effect.Effect<Attestation.SignedAttestation | undefined, E>
-  readonly module: (id: Id.Id) => Effect.Effect<Uint8Array | undefined, E>
-}
 
 /** The first thing that does not fit. */
 export interface Finding {
@@ -80,6 +63,14 @@ export interface Checks {
 const credulous: Verifier["Service"] = {
   verify: () => Effect.succeed(true),
   verifyItem: () => Effect.void,
+}
+
+/** Believes every signature but those of slots that were refused, which may have been for theirs. */
+const believing = (recorded: ReadonlyArray<Turn>) => {
+  const refused = recorded.filter(({ outcome }) => outcome.error?.reason === "inadmissible")
+  const slots = new Set(refused.map(({ outcome }) => outcome.slot))
+  const strict = VerifierLocal.make()
+  return (slot: number) => (slots.has(slot) ? strict : credulous)
 }
 
 class Found extends Error {
@@ -122,9 +113,9 @@ const checkReceipt = Effect.fnUntraced(function* (
     return yield* found(slot, "receipt", "the receipt does not open this slot of its batch")
   if (Id.fromBytes(Hash.sha256(receipt.link.owner)) !== process.scheduler)
     return yield* found(slot, "receipt", `the batch is not signed by the scheduler ${process.scheduler}`)
-  const link = Bytes.toHex(
-    Hash.sha256(Bytes.concat([Batch.signingBytes(receipt.link), receipt.link.signature])),
-  )
+  const { signatureType, signature } = receipt.link
+  const signed = [Bytes.u16(signatureType), Batch.signingBytes(receipt.link), signature]
+  const link = Bytes.toHex(Hash.sha256(Bytes.concat(signed)))
   if (links.has(link)) return
   if (!(yield* signedBy(checks.verifier, receipt.link, "heddle/batch/1", Batch.signingBytes(receipt.link))))
     return yield* found(slot, "signature", `the signature of batch ${receipt.link.number} is not good`)
@@ -135,9 +126,9 @@ const checkReceipt = Effect.fnUntraced(function* (
 export const otherEngine = (attested: Uint8Array, here: Uint8Array): string =>
   `it was computed by engine ${Bytes.toBase64Url(attested)}; this heddle has ${Bytes.toBase64Url(here)}: use the version with that engine`
 
-/** Compares the turns up to an attestation with it. */
+/** Compares the turns up to an attestation with it, and with `checks` who signed it. */
 const checkAttestation = Effect.fnUntraced(function* (
-  checks: Checks,
+  checks: Checks | undefined,
   process: Process.Process,
   engine: Uint8Array,
   signed: Attestation.SignedAttestation,
@@ -175,6 +166,7 @@ const checkAttestation = Effect.fnUntraced(function* (
     !Bytes.equal(attestation.from.head, from.head)
   )
     return yield* found(to.slot, "attestation", "it does not start where the one before it ended")
+  if (checks === undefined) return
   if (!process.compute.includes(Id.fromBytes(Hash.sha256(signed.owner))))
     return yield* found(to.slot, "attestation", "it is not signed by a compute unit that the process names")
   const bytes = Attestation.signingBytes(Attestation.rootOf(signed))
@@ -204,38 +196,16 @@ const show = ({ error, fuelUsed, replies }: Outcome.Outcome): string =>
     replies: replies.map((reply) => ("error" in reply ? reply.error : reply.value)),
   })
 
-/** Reads a process's log and turns forward, a page ahead, so that a source far away is asked seldom. */
-const pages = <E>(source: Source<E>, process: Id.ProcessId) => {
-  let first = 0
-  let entries: ReadonlyArray<LogEntry> = []
-  let turns: ReadonlyArray<Turn> = []
-  const load = Effect.fnUntraced(function* (from: number) {
-    const read = [
-      source.log(process, from, Limit.logPageMax),
-      source.turns(process, from, Limit.logPageMax),
-    ] as const
-    ;[entries, turns] = yield* Effect.all(read, { concurrency: 2 })
-    first = from
-  })
-  return {
-    /** At most `count` slots from `from` on that have turns; fewer at the end of what is computed. */
-    take: Effect.fnUntraced(function* (from: number, count: number) {
-      if (from < first || from + count > first + turns.length) yield* load(from)
-      const to = from - first + count
-      const recorded = turns.slice(from - first, to)
-      return { entries: entries.slice(from - first, to).slice(0, recorded.length), recorded }
-    }),
-  }
-}
-
 /** A replay or verification under way. */
 interface Run<E> {
-  readonly source: Source<E>
+  readonly source: LogSource.LogSource<E>
   readonly sandbox: Sandbox["Service"]
   readonly process: Process.Process
   readonly checks: Checks | undefined
   readonly seen: Map<string, OutcomeLog.Seen>
   readonly links: Set<string>
+  /** Opens the process in the sandbox as it is before slot 0. */
+  readonly begin: Effect.Effect<void>
   readonly report: {
     -readonly [K in "slots" | "inadmissible" | "fuelUsed" | "stateRoot" | "signatures"]: Report[K]
   }
@@ -253,7 +223,8 @@ const runEntries = Effect.fnUntraced(function* <E>(
 ) {
   const { source, sandbox, process, checks, seen, links, report } = run
   const look = (key: Uint8Array) => seen.get(Bytes.toHex(key))
-  const examined = yield* Follower.examine(checks?.verifier ?? credulous, process.id, log, entries, look)
+  const verifierOf = checks === undefined ? believing(recorded) : () => checks.verifier
+  const examined = yield* Follower.examine(verifierOf, process.id, log, entries, look)
   if (checks !== undefined)
     yield* Effect.forEach(
       entries,
@@ -281,34 +252,33 @@ const runEntries = Effect.fnUntraced(function* <E>(
   return { evaluated, log: examined.at(-1)!.log }
 })
 
+const missing = (slot: number) =>
+  found(slot, "outcome", "it is attested, and its entry or its turn is not there")
+
 /** Goes from attestation to attestation and believes none. */
-const verifyAll = Effect.fnUntraced(function* <E>(
-  run: Run<E>,
-  checks: Checks,
-  onProgress: (slots: number) => void,
-) {
-  const { source, process, report, sandbox } = run
-  const log = pages(source, process.id)
+const goThroughAttested = Effect.fnUntraced(function* <E>(run: Run<E>, onProgress: (slots: number) => void) {
+  const { source, process, report, sandbox, checks } = run
+  const log = LogSource.reader(source, process.id)
   let state = Admission.emptyLog
   let from = Attestation.origin
   for (;;) {
-    const signed = yield* source.attestation(process.id, from.slot + 1)
-    if (signed === undefined) return
+    const first = from.slot + 1
+    const signed = yield* source.attestation(process.id, first)
+    if (signed === undefined) {
+      const { turns } = yield* log.take(first, 1)
+      // It may have come since: both are committed together.
+      if (turns.length === 0 || (yield* source.attestation(process.id, first)) !== undefined) return
+      return yield* found(first, "attestation", "its turn is there and is not attested")
+    }
     const count = signed.attestation.to.slot - from.slot
-    if (count < 1 || count > Limit.logPageMax)
-      return yield* found(
-        from.slot + 1,
-        "attestation",
-        `it claims to cover ${count} slots; 1 to ${Limit.logPageMax} are possible`,
-      )
-    const { entries, recorded } = yield* log.take(from.slot + 1, count)
-    if (entries.length < count)
-      return yield* found(
-        from.slot + 1 + entries.length,
-        "outcome",
-        "it is attested and its turn is not there",
-      )
-    const done = yield* runEntries(run, state, entries, recorded)
+    if (count < 1 || count > Limit.logPageMax) {
+      const detail = `it claims to cover ${count} slots; 1 to ${Limit.logPageMax} are possible`
+      return yield* found(first, "attestation", detail)
+    }
+    const { entries, turns } = yield* log.take(first, count)
+    const there = Math.min(entries.length, turns.length)
+    if (there < count) return yield* missing(first + there)
+    const done = yield* runEntries(run, state, entries, turns)
     yield* checkAttestation(checks, process, sandbox.engine, signed, from, done.evaluated, entries.at(-1)!)
     state = done.log
     from = signed.attestation.to
@@ -317,27 +287,27 @@ const verifyAll = Effect.fnUntraced(function* <E>(
   }
 })
 
-/** Goes through the turns page by page, to the state root attested last. */
+/** Goes through the turns page by page, to the state root attested last. Where that differs, finds the first that does. */
 const replayAll = Effect.fnUntraced(function* <E>(run: Run<E>, onProgress: (slots: number) => void) {
   const { source, process, report } = run
-  const log = pages(source, process.id)
+  const log = LogSource.reader(source, process.id)
   let state = Admission.emptyLog
   for (;;) {
-    const { entries, recorded } = yield* log.take(report.slots, Limit.turnsPerRunMax)
-    if (entries.length === 0) break
-    state = (yield* runEntries(run, state, entries, recorded)).log
-    onProgress((report.slots += entries.length))
+    const signed = yield* source.attestation(process.id, report.slots)
+    const { entries, turns } = yield* log.take(report.slots, Limit.turnsPerRunMax)
+    const there = Math.min(entries.length, turns.length)
+    if (there === 0) {
+      if (signed !== undefined) return yield* missing(report.slots)
+      break
+    }
+    state = (yield* runEntries(run, state, entries.slice(0, there), turns)).log
+    onProgress((report.slots += there))
   }
   const last = report.slots - 1
   const signed = yield* source.attestation(process.id, last)
-  if (signed === undefined || signed.attestation.to.slot !== last) return
-  const { stateRoot } = signed.attestation.to
-  if (!Bytes.equal(stateRoot, report.stateRoot))
-    return yield* found(
-      last,
-      "state root",
-      `computed ${Bytes.toHex(report.stateRoot)}, attested ${Bytes.toHex(stateRoot)}`,
-    )
+  if (signed === undefined || Bytes.equal(signed.attestation.to.stateRoot, report.stateRoot)) return
+  yield* run.begin
+  yield* goThroughAttested({ ...run, seen: new Map(), report: { ...report } }, () => {})
 })
 
 /**
@@ -345,7 +315,7 @@ const replayAll = Effect.fnUntraced(function* <E>(run: Run<E>, onProgress: (slot
  * `onProgress` hears slots done. Fails only where the source does; what is wrong with the log is in the report.
  */
 export const run = <E>(
-  source: Source<E>,
+  source: LogSource.LogSource<E>,
   sandbox: Sandbox["Service"],
   process: Id.ProcessId,
   checks: Checks | undefined,
@@ -363,17 +333,18 @@ export const run = <E>(
     const [first] = yield* source.log(process, 0, 1)
     const made = Follower.spawned(process, first)
     const code = yield* source.module(made.module)
-    if (code === undefined) return yield* found(0, "module", `module ${made.module} is not to be had`)
+    if (code === undefined || Module.id(code) !== made.module)
+      return yield* found(0, "module", `module ${made.module} is not to be had`)
     const attested = yield* source.attestation(process, 0)
     if (attested !== undefined && !Bytes.equal(attested.attestation.engine, sandbox.engine))
       return yield* found(0, "engine", otherEngine(attested.attestation.engine, sandbox.engine))
-    yield* Effect.orDie(
-      sandbox.open({ process, spawn: first!.item, term: first!.assignment.term, source: code }),
-    )
-    const started = { source, sandbox, process: made, checks, seen: new Map(), links, report }
+    const opening = { process, spawn: first!.item, term: first!.assignment.term, source: code }
+    const begin = Effect.orDie(sandbox.open(opening))
+    yield* begin
+    const started = { source, sandbox, process: made, checks, seen: new Map(), links, begin, report }
     return yield* checks === undefined
       ? replayAll(started, onProgress)
-      : verifyAll(started, checks, onProgress)
+      : goThroughAttested(started, onProgress)
   })
   return all.pipe(
     Effect.as(undefined),

@@ -172,8 +172,12 @@ export const make = Effect.gen(function* () {
   ) {
     const entries = groups.flat()
     const log = of.log ?? (yield* open(of))
-    const examined = yield* Follower.examine(verifier, of.process, log, entries, (key) =>
-      outcomes.seen(of.process, key),
+    const examined = yield* Follower.examine(
+      () => verifier,
+      of.process,
+      log,
+      entries,
+      (key) => outcomes.seen(of.process, key),
     )
     const ends = new Set(groups.map((group) => group.at(-1)!.assignment.slot))
     const evaluated = yield* sandbox.run(

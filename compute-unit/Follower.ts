@@ -56,25 +56,28 @@ const read = (entry: LogEntry): Message.Message =>
     (error) => new ChainBroken(entry.assignment.slot, error.message),
   )
 
-/** Asserts that `entry` is the next link of this process's chain: slot, head and entry hash (spec 03 §2). */
+/** What the next entry of a log follows. */
+type Link = Pick<Admission.LogState, "term" | "nextSlot" | "head" | "timestamp">
+
+/** Asserts that `entry` is the next link of this process's chain: slot, head and entry hash (spec 03 §2); gives it. */
 export const checkLink = (
   process: Id.ProcessId,
-  log: Admission.LogState,
+  { term, nextSlot, head: last, timestamp }: Link,
   { assignment, item, proof }: LogEntry,
-): void => {
+): Link => {
   const { slot, previous, head, entryHash } = assignment
   if (assignment.process !== process)
     throw new ChainBroken(slot, `it belongs to process ${assignment.process}`)
-  if (assignment.term !== log.term)
-    throw new ChainBroken(slot, `term ${assignment.term} follows term ${log.term}`)
-  if (slot !== log.nextSlot) throw new ChainBroken(slot, `slot ${log.nextSlot} is missing`)
-  if (!Bytes.equal(previous, log.head)) throw new ChainBroken(slot, "it does not follow the head before it")
+  if (assignment.term !== term) throw new ChainBroken(slot, `term ${assignment.term} follows term ${term}`)
+  if (slot !== nextSlot) throw new ChainBroken(slot, `slot ${nextSlot} is missing`)
+  if (!Bytes.equal(previous, last)) throw new ChainBroken(slot, "it does not follow the head before it")
   if (!Bytes.equal(entryHash, Assignment.entryHash(item, proof)))
     throw new ChainBroken(slot, "the item or its proof is not the one that was assigned")
   if (!Bytes.equal(Assignment.make(assignment).head, head))
     throw new ChainBroken(slot, "its head does not follow from it")
-  if (assignment.timestamp < log.timestamp)
+  if (assignment.timestamp < timestamp)
     throw new ChainBroken(slot, "its timestamp is before the one before it")
+  return { term, nextSlot: slot + 1, head, timestamp: assignment.timestamp }
 }
 
 const verdict = (
@@ -136,23 +139,27 @@ const voucherOf = (verifier: Verifier["Service"], message: Message.Message, proo
  * evaluated before. Throws `ChainBroken` where the log is not one chain; fails only where the verifier is overloaded.
  */
 export const examine = Effect.fnUntraced(function* (
-  verifier: Verifier["Service"],
+  verifierOf: (slot: number) => Verifier["Service"],
   process: Id.ProcessId,
   log: Admission.LogState,
   entries: ReadonlyArray<LogEntry>,
   seen: (key: Uint8Array) => Seen | undefined,
 ) {
+  let link: Link = log
+  const messages = entries.map((entry) => {
+    link = checkLink(process, link, entry)
+    return read(entry)
+  })
   const candidates = yield* Effect.forEach(
     entries,
-    (entry) => voucherOf(verifier, read(entry), entry.proof),
+    ({ assignment, proof }, i) => voucherOf(verifierOf(assignment.slot), messages[i]!, proof),
     { concurrency: "unbounded" },
   )
   const fresh = new Map<string, Seen>()
   const done: Array<Examined> = []
   let state = log
   for (const [i, entry] of entries.entries()) {
-    checkLink(process, state, entry)
-    const key = Message.repeatKey(candidates[i]!.message)
+    const key = Message.repeatKey(messages[i]!)
     const one = examined(state, entry, candidates[i]!, fresh.get(Bytes.toHex(key)) ?? seen(key))
     if (one.seen) fresh.set(Bytes.toHex(key), { slot: one.entry.slot, contentHash: one.seen.contentHash })
     state = one.log

@@ -23,14 +23,14 @@ import * as Limit from "../runtime/Limit.ts"
 import * as Message from "../runtime/Message.ts"
 import type { LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
 import * as Draft from "./Draft.ts"
-import { type Asked, MessengerUnit, Unreachable } from "./MessengerUnit.ts"
+import { type Answered, MessengerUnit, Unreachable } from "./MessengerUnit.ts"
 
 /** The process answered with an error, or its turn failed. */
 export class AskFailed extends Data.TaggedError("AskFailed")<{
   readonly process: Id.ProcessId
   readonly slot: number
   /** `replied` where the process said so itself, otherwise why its turn was undone. */
-  readonly reason: Extract<Asked["result"], { readonly reason: string }>["reason"]
+  readonly reason: Extract<Answered["result"], { readonly reason: string }>["reason"]
   readonly detail: string
 }> {
   override get message(): string {
@@ -92,6 +92,12 @@ export const send = Effect.fnUntraced(function* (
   return yield* Effect.retry(messenger.send(item.bytes), patience(options.retries))
 })
 
+/** What an answer comes to for whoever asked. */
+const told = (process: Id.ProcessId, slot: number, { fuelUsed, result }: Answered) =>
+  "value" in result
+    ? Effect.succeed({ fuelUsed, value: result.value })
+    : Effect.fail(new AskFailed({ process, slot, reason: result.reason, detail: result.error }))
+
 /** Sends a message and waits for its answer, as JSON text. */
 export const ask = Effect.fnUntraced(function* (
   process: Id.ProcessId,
@@ -100,13 +106,17 @@ export const ask = Effect.fnUntraced(function* (
 ) {
   const messenger = yield* MessengerUnit
   const item = yield* signed(options, Draft.message(process, action, options))
-  const { accepted, result, fuelUsed } = yield* Effect.retry(
-    messenger.ask(item.bytes),
-    patience(options.retries),
-  )
-  if ("value" in result) return { accepted, fuelUsed, value: result.value }
-  return yield* new AskFailed({ process, slot: accepted.slot, reason: result.reason, detail: result.error })
+  const { accepted, ...answered } = yield* Effect.retry(messenger.ask(item.bytes), patience(options.retries))
+  return { accepted, ...(yield* told(process, accepted.slot, answered)) }
 })
+
+/** The answer to a message that has its slot; waits for it. */
+export const answer = (process: Id.ProcessId, slot: number, retries?: number) =>
+  MessengerUnit.use((messenger) =>
+    Effect.retry(messenger.answer(process, slot), patience(retries)).pipe(
+      Effect.flatMap((answered) => told(process, slot, answered)),
+    ),
+  )
 
 /** Spawns a process of a module that the node holds; succeeds once its spawn has slot 0, durably. */
 export const spawn = Effect.fnUntraced(function* (

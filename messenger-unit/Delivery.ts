@@ -34,15 +34,19 @@ interface Parcel {
   readonly entry: Kept
   /** Whether the table holds it, so that the cursor may pass it. */
   kept: boolean
+  delivered: boolean
 }
 
 /** Parcels of one source to one target, one at a time: the order of the pair. A timer has a lane of its own. */
 interface Lane {
   readonly name: string
   readonly target: Id.ProcessId
+  /** Those that are kept stand before those that are not: kept alone, a later one would come back first. */
   readonly parcels: Array<Parcel>
   /** Set while the lane waits: why, and what wakes it. */
   waiting: { readonly reason: string; readonly woken: Deferred.Deferred<void> } | undefined
+  /** Whether the target was spawned since the first parcel was sent last. */
+  news: boolean
 }
 
 const table = Table.make<[source: Uint8Array, slot: number, index: number], Kept>("undelivered")
@@ -62,6 +66,8 @@ const targetOf = ({ entry }: Emitted): Id.ProcessId => {
 
 const laneName = ({ source, slot, index, target, entry }: Kept): string =>
   entry.kind === "timer" ? `${source} ${slot} ${index}` : `${source} ${target}`
+
+const weight = ({ entry, proof }: Emitted): number => entry.item.length + proof.length
 
 /** Refusals that pass by themselves; after any other, only a change at the target helps. */
 const passing: ReadonlySet<Reason> = new Set(["overloaded", "store failed", "stopping", "timer early"])
@@ -95,20 +101,37 @@ export const make = Effect.gen(function* () {
     else open.delete(release)
   }
 
-  /** Puts a parcel into the table, after which the cursor may pass it. A store that is full leaves it to the cursor. */
-  const keep = (parcel: Parcel) =>
+  /**
+   * Puts what a lane has into the table, in order, after which the cursor may pass it. A store that is full leaves it
+   * to the cursor.
+   */
+  const keep = (lane: Lane): Effect.Effect<void> =>
     Effect.suspend(() => {
-      if (parcel.kept) return Effect.void
-      const kept = Effect.sync(() => {
-        if (!parcel.kept) settle(parcel.entry)
-        parcel.kept = true
+      const after = lane.parcels.findLastIndex(({ kept, delivered }) => kept || delivered) + 1
+      const loose = lane.parcels.slice(after)
+      let bytes = 0
+      const some = loose.filter(({ entry }) => (bytes += weight(entry)) <= Limit.batchBytesMax)
+      if (some.length === 0) return Effect.void
+      const kept = Effect.suspend(() => {
+        for (const parcel of some) {
+          if (!parcel.kept && !parcel.delivered) settle(parcel.entry)
+          parcel.kept = true
+        }
+        const late = some.filter(({ delivered }) => delivered)
+        return late.length === 0 ? keep(lane) : remove(late)
       })
-      return Effect.ignore(Effect.andThen(store.commit([table.put(key(parcel.entry), parcel.entry)]), kept))
+      return Effect.ignore(
+        Effect.andThen(store.commit(some.map(({ entry }) => table.put(key(entry), entry))), kept),
+      )
     })
+
+  const remove = (parcels: ReadonlyArray<Parcel>) =>
+    Effect.ignore(store.commit(parcels.map(({ entry }) => table.remove(key(entry)))))
 
   const delivered = (parcel: Parcel) =>
     Effect.suspend(() => {
-      if (parcel.kept) return Effect.ignore(store.commit([table.remove(key(parcel.entry))]))
+      parcel.delivered = true
+      if (parcel.kept) return remove([parcel])
       settle(parcel.entry)
       return ++unwritten < Limit.deliveriesPerCursorMax
         ? Effect.void
@@ -118,8 +141,9 @@ export const make = Effect.gen(function* () {
   const wait = Effect.fnUntraced(function* (lane: Lane, reason: string, ms: number | undefined) {
     const woken = Deferred.makeUnsafe<void>()
     lane.waiting = { reason, woken }
-    yield* Effect.forEach([...lane.parcels], keep, { concurrency: "unbounded" })
-    yield* ms === undefined ? Deferred.await(woken) : Effect.race(Deferred.await(woken), Effect.sleep(ms))
+    yield* keep(lane)
+    if (!lane.news)
+      yield* ms === undefined ? Deferred.await(woken) : Effect.race(Deferred.await(woken), Effect.sleep(ms))
     lane.waiting = undefined
   })
 
@@ -128,6 +152,7 @@ export const make = Effect.gen(function* () {
     const { entry, proof } = parcel.entry
     for (let tries = 0; ; tries++) {
       const early = entry.due - (yield* Clock.currentTimeMillis)
+      lane.news = false
       if (early > 0) yield* wait(lane, "not due yet", early)
       const sent = yield* Effect.result(inFlight.withPermits(1)(scheduler.submit(entry.item, proof)))
       if (Result.isSuccess(sent)) {
@@ -153,17 +178,21 @@ export const make = Effect.gen(function* () {
       const lane = lanes.get(name)
       if (lane !== undefined) {
         lane.parcels.push(parcel)
-        return lane.waiting === undefined ? Effect.void : keep(parcel)
+        return lane.waiting === undefined ? Effect.void : keep(lane)
       }
-      const made: Lane = { name, target: parcel.entry.target, parcels: [parcel], waiting: undefined }
+      const { target } = parcel.entry
+      const made: Lane = { name, target, parcels: [parcel], waiting: undefined, news: false }
       lanes.set(name, made)
       return Effect.forkIn(drain(made), scope)
     })
 
   const arrived = ({ process, slot }: Accepted) => {
     if (slot !== 0) return
-    for (const { target, waiting } of lanes.values())
-      if (target === process && waiting !== undefined) Deferred.doneUnsafe(waiting.woken, Effect.void)
+    for (const lane of lanes.values()) {
+      if (lane.target !== process) continue
+      lane.news = true
+      if (lane.waiting !== undefined) Deferred.doneUnsafe(lane.waiting.woken, Effect.void)
+    }
   }
 
   const receive = Effect.fnUntraced(function* (emitted: ReadonlyArray<Emitted>, release: number) {
@@ -172,11 +201,11 @@ export const make = Effect.gen(function* () {
     if (fresh.length > 0) open.set(release, fresh.length)
     received = release + 1 // only now: a cursor may be written at any time, and must not pass what is open
     for (const one of fresh)
-      yield* take({ entry: { ...one, target: targetOf(one), release, since }, kept: false })
+      yield* take({ entry: { ...one, target: targetOf(one), release, since }, kept: false, delivered: false })
   })
 
   const first = received
-  for (const entry of table.list(store, [])) yield* take({ entry, kept: true })
+  for (const entry of table.list(store, [])) yield* take({ entry, kept: true, delivered: false })
   yield* Effect.forkScoped(
     Stream.runForEach(compute.releases(first), ({ emitted, number }) => receive(emitted, number)),
   )

@@ -144,6 +144,16 @@ const processes = HttpApiGroup.make("processes")
         "The outcome of a slot, with console output. With `wait` it answers once the turn is computed.",
       ),
     ),
+    HttpApiEndpoint.get("answer", "/processes/:process/answers/:slot", {
+      params: slotPath,
+      success: Wire.Answered,
+      error: Refusal.unknownSlot,
+    }).annotateMerge(
+      said(
+        "Read an answer",
+        "What the message of a slot was answered, as JSON text; waits for it, however many turns that takes.",
+      ),
+    ),
     HttpApiEndpoint.get("receipt", "/processes/:process/receipts/:slot", {
       params: slotPath,
       success: Wire.Receipt,

@@ -25,14 +25,18 @@ export class Unreachable extends Data.TaggedError("Unreachable")<{
   }
 }
 
-/** What became of an `ask`. */
-export interface Asked {
-  readonly accepted: Accepted
+/** What a message was answered. */
+export interface Answered {
   readonly fuelUsed: bigint
   /** JSON text of the reply, or why there is none: `parked` where the node has stopped computing the process. */
   readonly result:
     | { readonly value: string }
     | { readonly error: string; readonly reason: TurnError["reason"] | "replied" | "parked" }
+}
+
+/** What became of an `ask`. */
+export interface Asked extends Answered {
+  readonly accepted: Accepted
 }
 
 /** The node behind a messenger. */
@@ -83,6 +87,11 @@ export class MessengerUnit extends Context.Service<
     readonly send: (item: Uint8Array) => Effect.Effect<Accepted, Refused | Unreachable>
     /** Sends a signed item and waits for the answer to it, however many turns that takes. */
     readonly ask: (item: Uint8Array) => Effect.Effect<Asked, Refused | Unreachable>
+    /** The answer to the message of an assigned slot; waits for it, however many turns that takes. */
+    readonly answer: (
+      process: Id.ProcessId,
+      slot: number,
+    ) => Effect.Effect<Answered, LogUnknown | Unreachable>
     readonly receipt: (
       process: Id.ProcessId,
       slot: number,

@@ -14,9 +14,9 @@ import * as Module from "../runtime/Module.ts"
 import * as Process from "../runtime/Process.ts"
 import { Store } from "../runtime/Store.ts"
 import * as Tag from "../runtime/Tag.ts"
-import { type Accepted, LogUnknown, SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
+import { LogUnknown, SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
 import * as Delivery from "./Delivery.ts"
-import { type Asked, MessengerUnit, type ProcessInfo } from "./MessengerUnit.ts"
+import { type Answered, MessengerUnit, type ProcessInfo } from "./MessengerUnit.ts"
 
 /** `version` is that of the program. */
 export const make = Effect.fnUntraced(function* (version: string) {
@@ -26,29 +26,31 @@ export const make = Effect.fnUntraced(function* (version: string) {
   const delivery = yield* Delivery.make
   const noProof = new Uint8Array(0)
 
+  // Not to be interrupted by who lost patience: whoever waits for what was spawned has to hear of it.
   const send = (item: Uint8Array) =>
-    Effect.tap(scheduler.submit(item, noProof), (accepted) => Effect.sync(() => delivery.arrived(accepted)))
+    scheduler.submit(item, noProof).pipe(
+      Effect.tap((accepted) => Effect.sync(() => delivery.arrived(accepted))),
+      Effect.uninterruptible,
+    )
 
-  const answered = Effect.fnUntraced(function* (accepted: Accepted) {
-    const { outcome } = yield* compute.turn(accepted.process, accepted.slot)
-    const { error, fuelUsed } = outcome
+  const replied = Effect.fnUntraced(function* (process: Id.ProcessId, slot: number) {
+    const { outcome } = yield* compute.turn(process, slot)
+    const { error, fuelUsed, message } = outcome
     if (error !== undefined)
-      return { accepted, fuelUsed, result: { error: error.message, reason: error.reason } } satisfies Asked
-    const reply = yield* compute.reply(accepted.process, accepted.id)
+      return { fuelUsed, result: { error: error.message, reason: error.reason } } satisfies Answered
+    const reply = yield* compute.reply(process, message)
     const result =
       "error" in reply ? { error: reply.error, reason: "replied" as const } : { value: reply.value }
-    return { accepted, fuelUsed, result } satisfies Asked
+    return { fuelUsed, result } satisfies Answered
   })
 
-  const ask = Effect.fnUntraced(function* (item: Uint8Array) {
-    const accepted = yield* send(item)
-    const parked = Effect.map(compute.parked(accepted.process), (why): Asked => ({
-      accepted,
+  const answer = (process: Id.ProcessId, slot: number): Effect.Effect<Answered> => {
+    const parked = Effect.map(compute.parked(process), (why): Answered => ({
       fuelUsed: 0n,
       result: { error: why, reason: "parked" },
     }))
-    return yield* Effect.raceFirst(answered(accepted), parked)
-  })
+    return Effect.raceFirst(replied(process, slot), parked)
+  }
 
   const assigned = Effect.fnUntraced(function* (process: Id.ProcessId, slot: number) {
     const entries = yield* scheduler.log(process, slot, 1)
@@ -92,7 +94,11 @@ export const make = Effect.fnUntraced(function* (version: string) {
     },
     module: (id) => Effect.sync(() => Module.get(store, id)),
     send,
-    ask,
+    ask: (item) =>
+      Effect.flatMap(send(item), (accepted) =>
+        Effect.map(answer(accepted.process, accepted.slot), (answered) => ({ accepted, ...answered })),
+      ),
+    answer: (process, slot) => Effect.andThen(assigned(process, slot), answer(process, slot)),
     receipt: scheduler.receipt,
     log: scheduler.log,
     turn: (process, slot) => Effect.andThen(assigned(process, slot), compute.turn(process, slot)),

@@ -124,6 +124,7 @@ export const make = Effect.fnUntraced(function* (url: string) {
             : Effect.succeed({ accepted, ...answer }),
         ),
       ),
+    answer: (process, slot) => reading(client.processes.answer({ params: { process, slot } })),
     receipt: (process, slot) => reading(client.processes.receipt({ params: { process, slot } })),
     log: (process, from, limit) =>
       pages((query) => reading(client.processes.log({ params: { process }, query })), from, limit),

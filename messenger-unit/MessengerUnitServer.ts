@@ -44,15 +44,18 @@ const messages = ({ bodies }: Options) =>
     handlers.handleRaw("send", ({ request, query }) =>
       Effect.gen(function* () {
         const messenger = yield* MessengerUnit
-        const item = yield* bodies.read(request, Limit.itemBytesMax)
-        if (query.wait !== "answer") {
-          const accepted = yield* Effect.mapError(messenger.send(item), Refusal.of)
-          if (query.wait !== "receipt") return accepted
-          const receipt = yield* Effect.orDie(messenger.receipt(accepted.process, accepted.slot))
-          return { ...accepted, receipt }
-        }
-        const { accepted, ...answer } = yield* Effect.mapError(messenger.ask(item), Refusal.of)
-        return { ...accepted, answer }
+        // The item is let go of once it has its slot: its answer may be long in coming.
+        const accepted = yield* Effect.scoped(
+          Effect.flatMap(bodies.read(request, Limit.itemBytesMax), (item) =>
+            Effect.mapError(messenger.send(item), Refusal.of),
+          ),
+        )
+        const { process, slot } = accepted
+        if (query.wait === "receipt")
+          return { ...accepted, receipt: yield* Effect.orDie(messenger.receipt(process, slot)) }
+        if (query.wait === "answer")
+          return { ...accepted, answer: yield* Effect.orDie(messenger.answer(process, slot)) }
+        return accepted
       }),
     ),
   )
@@ -159,6 +162,11 @@ const processes = ({ bodies, stopping }: Options) =>
                   slot,
                 } as const)
           }),
+        ),
+      )
+      .handle("answer", ({ params }) =>
+        MessengerUnit.use((messenger) => messenger.answer(params.process, params.slot)).pipe(
+          Effect.mapError(Refusal.of),
         ),
       )
       .handle("receipt", ({ params }) =>

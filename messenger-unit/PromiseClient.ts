@@ -91,6 +91,8 @@ export interface PromiseClient extends AsyncDisposable {
   readonly turns: (process: string, page?: Page) => Promise<ReadonlyArray<Turn>>
   /** The turn of an assigned slot; waits for it. */
   readonly turn: (process: string, slot: number, call?: Call) => Promise<Turn>
+  /** The answer to the message of an assigned slot; waits for it. Rejects as `ask` does. */
+  readonly answer: (process: string, slot: number, call?: Call) => Promise<Draft.Json>
   readonly receipt: (process: string, slot: number) => Promise<Batch.Receipt>
   readonly attestation: (process: string, slot: number) => Promise<Attestation.SignedAttestation | undefined>
   readonly process: (process: string) => Promise<ProcessInfo>
@@ -211,6 +213,8 @@ export const make = (
     turns: (process, { from = 0, limit = limitDefault } = {}) =>
       about(process, (id) => messenger.turns(id, from, limit)),
     turn: (process, slot, { signal } = {}) => about(process, (id) => messenger.turn(id, slot), signal),
+    answer: (process, slot, { signal } = {}) =>
+      about(process, (id) => Effect.map(Client.answer(id, slot), ({ value }) => parse(value)), signal),
     receipt: (process, slot) => about(process, (id) => messenger.receipt(id, slot)),
     attestation: (process, slot) => about(process, (id) => messenger.attestation(id, slot)),
     process: (process) => about(process, messenger.process),

@@ -170,8 +170,8 @@ export const Turn = Schema.Struct({
   trace: Schema.Struct({ console: pairs, stack: Schema.UndefinedOr(Schema.String) }),
 }).annotate({ identifier: "Turn", description: "an outcome with what its author wants to read" })
 
-/** What became of an `ask`, beside the acceptance. */
-export const AskAnswer = Schema.Struct({
+/** What a message was answered. */
+export const Answered = Schema.Struct({
   fuelUsed: fuel,
   result: Schema.Union([
     Schema.Struct({ value: jsonText }),
@@ -180,13 +180,13 @@ export const AskAnswer = Schema.Struct({
       reason: Schema.Literals(["replied", "parked", ...TurnError.fields.reason.literals]),
     }),
   ]),
-}).annotate({ identifier: "AskAnswer" })
+}).annotate({ identifier: "Answered" })
 
 /** The answer to a message sent, as far as the sender wanted to wait. */
 export const Sent = Schema.Struct({
   ...Accepted.fields,
   receipt: Schema.optionalKey(Receipt),
-  answer: Schema.optionalKey(AskAnswer),
+  answer: Schema.optionalKey(Answered),
 }).annotate({ identifier: "Sent" })
 
 export const Query = Schema.Struct({

@@ -4,7 +4,6 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import { Sandbox } from "../compute-unit/Sandbox.ts"
@@ -22,13 +21,13 @@ const waiting = Metric.gauge("heddle_messages_waiting", {
 
 /** From half a millisecond to about half a minute, each twice the one before. */
 const seconds = Metric.exponentialBoundaries({ start: 0.0005, factor: 2, count: 17 })
-const latency = (call: "send" | "ask") =>
+const latency = (call: "send" | "answer") =>
   Metric.histogram("heddle_message_seconds", {
-    description: "Time from a message's arrival to its slot (send) or its answer (ask)",
+    description: "Time from a message's arrival to its slot (send), and from there to its answer (answer)",
     boundaries: seconds,
     attributes: { call },
   })
-const latencies = { send: latency("send"), ask: latency("ask") }
+const latencies = { send: latency("send"), answer: latency("answer") }
 
 const turns = Metric.counter("heddle_turns_total", {
   description: "Turns run since the start, replays included",
@@ -41,30 +40,30 @@ const fuel = Metric.counter("heddle_fuel_total", {
   bigint: true,
 })
 
-/** Counts what comes in through a messenger. */
+/** Counts what comes in through a messenger, and how long who waits for a slot or an answer waits. */
 export const messenger = (inner: MessengerUnit["Service"]): MessengerUnit["Service"] => {
   let open = 0
-  const counted =
-    (call: "send" | "ask") =>
-    <A, E extends { readonly _tag: string }>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  const timed =
+    (call: "send" | "answer") =>
+    <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
       Effect.gen(function* () {
         const from = yield* Clock.currentTimeNanos
         yield* Metric.update(waiting, ++open)
         const exit = yield* Effect.exit(effect).pipe(Effect.onExit(() => Metric.update(waiting, --open)))
         yield* Metric.update(latencies[call], Number((yield* Clock.currentTimeNanos) - from) / 1e9)
-        if (Exit.isSuccess(exit)) yield* Metric.update(accepted, 1)
-        else {
-          const error = Exit.findErrorOption(exit)
-          const reason =
-            error._tag === "Some" && "reason" in error.value ? String(error.value.reason) : "no answer"
-          yield* Metric.update(Metric.withAttributes(refused, { reason }), 1)
-        }
         return yield* exit
       })
   return {
     ...inner,
-    send: (item) => counted("send")(inner.send(item)),
-    ask: (item) => counted("ask")(inner.ask(item)),
+    send: (item) =>
+      timed("send")(inner.send(item)).pipe(
+        Effect.tap(() => Metric.update(accepted, 1)),
+        Effect.tapError((error) => {
+          const reason = error._tag === "Refused" ? error.reason : "unreachable"
+          return Metric.update(Metric.withAttributes(refused, { reason }), 1)
+        }),
+      ),
+    answer: (process, slot) => timed("answer")(inner.answer(process, slot)),
   }
 }
 

@@ -76,7 +76,7 @@ const says = (error: unknown): string => (error instanceof Error ? error.message
 const isFull = (error: unknown): boolean =>
   /ENOSPC|EFBIG|EDQUOT|No space left|File too large|quota exceeded/i.test(says(error))
 
-/** Whether there is no room for the store's file to grow, or why that can't be said. */
+/** Whether the disk has no room for the store's file to grow: found out by trying, since quotas count too. */
 const hasNoRoom = (folder: string): boolean => {
   const probe = path.join(folder, "probe")
   try {
@@ -117,7 +117,7 @@ const checkFormat = Effect.fnUntraced(function* (db: Database, folder: string) {
   if (written === undefined)
     return yield* Effect.try({
       try: () => db.putSync(FORMAT, Buffer.from(Bytes.u32(formatVersion))),
-      catch: (error) => unavailable(folder)(failure(folder, error).detail),
+      catch: (error) => new StoreUnavailable({ folder, reason: "io", detail: failure(folder, error).detail }),
     })
   const version = new Bytes.Reader(written).u32()
   if (version > formatVersion)
@@ -145,6 +145,9 @@ const open = (folder: string): Effect.Effect<Database, StoreUnavailable> =>
     },
     catch: unavailable(folder),
   })
+
+/** Lets those speak who were woken by the last flush, or are in the same turn of the event loop. */
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
 /** A commit that waits for the flush before its own. */
 interface Waiting {
@@ -195,6 +198,7 @@ export const make = Effect.fnUntraced(function* (folder: string) {
 
   const flush = async (): Promise<void> => {
     while (waiting.length > 0) {
+      await turn()
       const group = takeGroup(waiting)
       const result = await transact(
         db,
@@ -211,7 +215,7 @@ export const make = Effect.fnUntraced(function* (folder: string) {
   const commit = (puts: ReadonlyArray<Put>) =>
     Effect.callback<void, StoreFailed>((done) => {
       waiting.push({ puts, done })
-      flushing ??= Promise.resolve().then(flush)
+      flushing ??= flush()
     })
 
   yield* Effect.addFinalizer(() =>

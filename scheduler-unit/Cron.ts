@@ -22,10 +22,11 @@ export interface Due {
 /** The count stands in 32 bits of an outbox item: with the shortest interval, 136 years. */
 const countMax = 0xffff_ffff
 
-const nextOf = (log: Admission.LogState, cron: Process.Cron, now: number): Due => {
+const nextOf = (log: Admission.LogState, cron: Process.Cron, now: number): Due | undefined => {
   const last = Option.getOrElse(HashMap.get(log.cron, cron.name), () => 0)
+  if (last >= countMax) return undefined
   const latest = Math.floor((now - log.spawnedAt) / cron.intervalMs)
-  const count = Math.max(last + 1, latest)
+  const count = Math.min(Math.max(last + 1, latest), countMax)
   return { name: cron.name, count, at: OutboxItem.cronDue(log.spawnedAt, cron, count) }
 }
 
@@ -34,7 +35,7 @@ export const next = (log: Admission.LogState, now: number): Due | undefined => {
   let first: Due | undefined
   for (const cron of log.process?.cron ?? []) {
     const due = nextOf(log, cron, now)
-    if (due.count <= countMax && (first === undefined || due.at < first.at)) first = due
+    if (due !== undefined && (first === undefined || due.at < first.at)) first = due
   }
   return first
 }

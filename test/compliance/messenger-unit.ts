@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SignedItem from "../../identity/SignedItem.ts"
@@ -61,7 +62,8 @@ export const messengerSuite = (
       const probe = StoreProbe.make()
       const node = yield* SmallNode.make({ store: probe.store })
       return yield* body(yield* make(node), node, probe)
-    })
+      // A store that fails is told of in the log, and here it fails on purpose.
+    }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
 
   const spawned = (messenger: Messenger, tags: Record<string, string> = {}) =>
     SmallNode.spawn({ messenger }, ada, counter, tags)
@@ -261,6 +263,22 @@ export const messengerSuite = (
           const again = yield* messenger.ask(bytes)
           assert.deepStrictEqual(again.result, first.result)
           assert.deepInclude(again.accepted, { slot: first.accepted.slot, repeat: true })
+        }),
+      ),
+    )
+
+    it.live("gives the answer to a message that was sent before, and waits for it", () =>
+      withNode((messenger) =>
+        Effect.gen(function* () {
+          const process = yield* spawned(messenger)
+          const { slot } = yield* SmallNode.send({ messenger }, ada, process, "Later")
+          const { fuelUsed, result } = yield* messenger.answer(process, slot)
+          assert.isTrue(fuelUsed > 0n)
+          assert.deepStrictEqual(result, { value: '"later"' })
+          const failing = yield* SmallNode.send({ messenger }, ada, process, "Fail")
+          assert.deepInclude((yield* messenger.answer(process, failing.slot)).result, { reason: "threw" })
+          const unknown = yield* Effect.flip(messenger.answer(process, 99))
+          assert.deepInclude(unknown, { _tag: "LogUnknown", process, slot: 99 })
         }),
       ),
     )

@@ -74,7 +74,7 @@ const follow = Effect.fnUntraced(function* (
     const log = done.at(-1)?.log ?? Admission.emptyLog
     const part = entries.slice(done.length, done.length + length)
     const look = (key: Uint8Array) => kept.get(Bytes.toHex(key))
-    const examined = yield* Follower.examine(by, process, log, part, look)
+    const examined = yield* Follower.examine(() => by, process, log, part, look)
     for (const { seen, entry } of examined)
       if (seen) kept.set(Bytes.toHex(seen.key), { slot: entry.slot, contentHash: seen.contentHash })
     done.push(...examined)
@@ -400,6 +400,15 @@ describe("a chain that does not hold", () => {
     }),
   )
 
+  it.effect("is named by its first fault, though what comes after is no item at all", () =>
+    Effect.gen(function* () {
+      const book = begun()
+      const bend = (of: Assignment.Assignment) => ({ ...of, term: 1 })
+      book.write({ process, item: sign({ target }).bytes, bend }, { process, item: Uint8Array.of(1, 2, 3) })
+      assert.strictEqual(yield* chainFault(book.entries(process)), "1 | slot 1: term 1 follows term 0")
+    }),
+  )
+
   it.effect("is named by its slot: another proof, a byte of the item, an item that is none", () =>
     Effect.gen(function* () {
       const assigned = "2 | slot 2: the item or its proof is not the one that was assigned"
@@ -410,8 +419,9 @@ describe("a chain that does not hold", () => {
       }
       assert.strictEqual(yield* broken(undefined, (of) => ({ ...of, item: flip(of.item) })), assigned)
       assert.strictEqual(yield* broken(undefined, (of) => ({ ...of, proof: Uint8Array.of(1) })), assigned)
-      const none = yield* broken(undefined, (of) => ({ ...of, item: of.item.subarray(0, 99) }))
-      assert.match(none, /^2 \| slot 2: item refused, truncated/)
+      const book = begun()
+      book.write({ process, item: Uint8Array.of(1, 2, 3) })
+      assert.match(yield* chainFault(book.entries(process)), /^1 \| slot 1: item refused, /)
     }),
   )
 })

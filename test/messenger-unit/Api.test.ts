@@ -115,7 +115,7 @@ describe("refusals over HTTP", () => {
               detail: "what to do",
             })
           }),
-        { send: () => Effect.fail(error), ask: () => Effect.fail(error) },
+        { send: () => Effect.fail(error) },
       )
     },
   )
@@ -146,7 +146,7 @@ describe("refusals over HTTP", () => {
   it.live("what is not there is 404, by name", () =>
     served(({ ask, node }) =>
       Effect.gen(function* () {
-        for (const path of ["", "/log", "/follow", "/receipts/0", "/turns/0", "/turns/0?wait"])
+        for (const path of ["", "/log", "/follow", "/receipts/0", "/answers/0", "/turns/0", "/turns/0?wait"])
           refusedAs(yield* ask(`/v1/processes/${pid}${path}`), 404, "unknown process")
         refusedAs(yield* ask(`/v1/processes/${pid}/query`, post('{"action":"Get"}')), 404, "unknown process")
         refusedAs(yield* ask(`/v1/processes/${pid}/views/count`), 404, "unknown view")
@@ -308,6 +308,36 @@ describe("uploads", () => {
   })
 })
 
+describe("messages that wait for their answer", () => {
+  it.live("hold none of the room for uploads", () => {
+    const sent = { id: pid, process: pid, slot: 1, timestamp: 1, head: new Uint8Array(32), repeat: false }
+    let waiting = 0
+    return served(
+      ({ ask }) =>
+        Effect.gen(function* () {
+          const large = () => post(new Uint8Array(60_000))
+          for (let i = 0; i < 5; i++) {
+            yield* Effect.forkChild(ask("/v1/messages?wait=answer", large()))
+            yield* SmallNode.until(
+              "it waits",
+              Effect.map(Effect.sleep(1), () => waiting === i + 1),
+            )
+          }
+          assert.strictEqual((yield* ask("/v1/messages", large())).status, 200)
+        }),
+      {
+        send: () => Effect.succeed(sent),
+        answer: () =>
+          Effect.andThen(
+            Effect.sync(() => void waiting++),
+            Effect.never,
+          ),
+      },
+      { bodies: RequestBody.make(100_000), stopMsMax: 10 },
+    )
+  })
+})
+
 describe("answers over HTTP", () => {
   it.live("a message says what became of it, as far as the sender waits", () =>
     served(({ ask, node }) =>
@@ -391,7 +421,7 @@ describe("the OpenAPI document", () => {
         const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
           Object.values(methods).map((operation) => ({ path, ...operation })),
         )
-        assert.strictEqual(operations.length, 15)
+        assert.strictEqual(operations.length, 16)
         assert.strictEqual(new Set(operations.map(({ operationId }) => operationId)).size, operations.length)
         for (const { path, summary, description, parameters, responses } of operations) {
           assert.match(path, /^\/v1\//)

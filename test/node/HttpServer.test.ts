@@ -14,11 +14,13 @@ import * as SandboxInline from "../../compute-unit/SandboxInline.ts"
 import type * as HttpServer from "../../node/HttpServer.ts"
 import * as Meter from "../../node/Meter.ts"
 import { version } from "../../node/Version.ts"
+import * as Id from "../../runtime/Id.ts"
 import * as Caller from "../support/Caller.ts"
 import * as ServedNode from "../support/ServedNode.ts"
 import * as SmallNode from "../support/SmallNode.ts"
 
 const ada = Caller.caller("ada")
+const pid = Id.fromBytes(new Uint8Array(32).fill(3))
 const text = (url: string) => Effect.promise(async () => (await fetch(url)).text())
 
 /** A connection on which requests can follow each other without waiting. */
@@ -70,8 +72,8 @@ describe("HttpServer", () => {
       assert.strictEqual(value("heddle_messages_accepted_total"), 2)
       assert.strictEqual(value('heddle_messages_refused_total{reason="unknown signature type"}'), 1)
       assert.strictEqual(value("heddle_messages_waiting"), 0)
-      assert.strictEqual(value('heddle_message_seconds_count{call="send"}'), 2)
-      assert.strictEqual(value('heddle_message_seconds_count{call="ask"}'), 1)
+      assert.strictEqual(value('heddle_message_seconds_count{call="send"}'), 3)
+      assert.strictEqual(value('heddle_message_seconds_count{call="answer"}'), 1)
       assert.strictEqual(value("heddle_turns_total"), 2)
       assert.isAbove(value("heddle_fuel_total"), 10_000)
       assert.strictEqual(value("heddle_batches"), 2)
@@ -142,7 +144,8 @@ describe("HttpServer", () => {
       const asked = yield* Deferred.make<void>()
       const never = Effect.andThen(Deferred.succeed(asked, undefined), Effect.never)
       const scope = yield* Scope.make()
-      const messenger = { ...node.messenger, ask: () => never }
+      const sent = { id: pid, process: pid, slot: 1, timestamp: 1, head: new Uint8Array(32), repeat: false }
+      const messenger = { ...node.messenger, send: () => Effect.succeed(sent), answer: () => never }
       const url = yield* Scope.provide(ServedNode.serve({ ...node, messenger }, { stopMsMax: 50 }), scope)
       const remote = yield* ServedNode.connect(url)
       const asking = yield* Effect.forkChild(Effect.flip(remote.ask(new Uint8Array(1))), {

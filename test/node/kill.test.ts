@@ -1,4 +1,4 @@
-/** `kill -9` at any moment loses no acknowledged message and leaves no gap (DESIGN of the commit: spec 03 §3). */
+/** `kill -9` at any moment loses no acknowledged message and leaves no gap (spec 03 §3). */
 import { type ChildProcess, spawn } from "node:child_process"
 import fs from "node:fs"
 import os from "node:os"
@@ -9,16 +9,16 @@ import { assert, test } from "vitest"
 const kills = 50
 const script = new URL("./KilledNode.ts", import.meta.url).pathname
 
-/** Deterministic wait in ms, so that a failing run can be made again: mulberry32 over the number of the kill. */
-const waitMs = (kill: number): number => {
-  let z = (kill + 1) * 0x6d2b79f5
+/** Acknowledgements after which to kill, drawn from the number of the kill so that a failing run can be made again. */
+const acknowledgementsBefore = (kill: number): number => {
+  let z = (kill + 1) * 0x6d2b79f5 // mulberry32
   z = Math.imul(z ^ (z >>> 15), z | 1)
   z ^= z + Math.imul(z ^ (z >>> 7), z | 61)
-  return ((z ^ (z >>> 14)) >>> 0) % 150
+  return ((z ^ (z >>> 14)) >>> 0) % 32
 }
 
-/** Runs the node until it is killed `wait` ms after it is ready; gives what it acknowledged and whether it was well. */
-const runAndKill = (folder: string, acknowledgedFile: string, wait: number) =>
+/** Runs the node until it has acknowledged so many, kills it; gives all it acknowledged and whether it was well. */
+const runAndKill = (folder: string, acknowledgedFile: string, acknowledgements: number) =>
   new Promise<{ readonly acks: ReadonlyArray<string>; readonly fault: string | undefined }>((resolve) => {
     const child: ChildProcess = spawn(process.execPath, [script, folder, acknowledgedFile], {
       stdio: ["ignore", "pipe", "pipe"],
@@ -29,11 +29,9 @@ const runAndKill = (folder: string, acknowledgedFile: string, wait: number) =>
     let errors = ""
     child.stderr!.on("data", (chunk: Buffer) => (errors += chunk.toString()))
     readline.createInterface({ input: child.stdout! }).on("line", (line) => {
-      if (line === "ready") {
-        ready = true
-        setTimeout(() => child.kill("SIGKILL"), wait)
-      }
+      if (line === "ready") ready = true
       if (line.startsWith("ack ")) acks.push(line.slice(4))
+      if (ready && acks.length >= acknowledgements) child.kill("SIGKILL")
       if (line.startsWith("fault ")) fault = line.slice(6)
     })
     child.on("close", () =>
@@ -48,15 +46,21 @@ test(
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), "heddle-kill-"))
     const acknowledgedFile = path.join(folder, "acknowledged")
     fs.writeFileSync(acknowledgedFile, "")
-    let acknowledged = 0
+    let [acknowledged, expected] = [0, 0]
     try {
       for (let kill = 0; kill < kills; kill++) {
-        const { acks, fault } = await runAndKill(path.join(folder, "data"), acknowledgedFile, waitMs(kill))
+        const { acks, fault } = await runAndKill(
+          path.join(folder, "data"),
+          acknowledgedFile,
+          acknowledgementsBefore(kill),
+        )
         assert.isUndefined(fault, `after kill ${kill}`)
         fs.appendFileSync(acknowledgedFile, acks.map((ack) => `${ack}\n`).join(""))
         acknowledged += acks.length
+        expected += acknowledgementsBefore(kill)
       }
-      assert.isAbove(acknowledged, 10 * kills, "the node was under load when it was killed")
+      assert.isAbove(expected, 10 * kills)
+      assert.isAtLeast(acknowledged, expected, "the node was under load when it was killed")
     } finally {
       fs.rmSync(folder, { recursive: true, force: true })
     }

@@ -91,6 +91,11 @@ describe("the next cron message", () => {
     const at = (last: number) => Cron.next(log(["1-second"], { "1-second": last }), 0)
     assert.deepInclude(at(0xffff_fffe), { count: 0xffff_ffff })
     assert.strictEqual(at(0xffff_ffff), undefined)
+    assert.deepInclude(
+      Cron.next(log(["1-second"]), Number.MAX_SAFE_INTEGER),
+      { count: 0xffff_ffff },
+      "a clock far ahead",
+    )
   })
 
   it("is admitted when its time has come, and not before, whatever was admitted and whenever one looks", () => {

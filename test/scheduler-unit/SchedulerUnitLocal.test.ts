@@ -228,6 +228,8 @@ describe("batches", () => {
         batches.map(({ entries }) => entries.length),
         [1, Limit.assignmentsPerCommitMax, Limit.assignmentsPerCommitMax],
       )
+      for (const limit of [Limit.logPageMax, Limit.logPageMax + 1])
+        assert.strictEqual((yield* scheduler.log(process, 0, limit)).length, Limit.logPageMax)
     }),
   )
 

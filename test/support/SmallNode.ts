@@ -132,7 +132,7 @@ export const ask = Effect.fnUntraced(function* (
 })
 
 /** Lets everything else run until `holds`; dies where it never does. For what no seam tells by itself. */
-export const until = Effect.fnUntraced(function* (what: string, holds: Effect.Effect<boolean>) {
+export const until = Effect.fnUntraced(function* <E>(what: string, holds: Effect.Effect<boolean, E>) {
   for (let rounds = 0; rounds < 20_000; rounds++) {
     if (yield* holds) return
     yield* Effect.yieldNow

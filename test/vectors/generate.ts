@@ -1,10 +1,10 @@
-/**
- * Writes `spec/vectors/{id,merkle,item,signature}.json`: `node test/vectors/generate.ts`. The same bytes each
- * time.
- */
+/** Writes `spec/vectors/*.json`: `node test/vectors/generate.ts`. The same bytes each time. */
 import fs from "node:fs"
 import { fileURLToPath } from "node:url"
 import * as Make from "./make.ts"
+import { order } from "./makeOrder.ts"
+import { outbox } from "./makeOutbox.ts"
+import { outcome } from "./makeOutcome.ts"
 import { signature } from "./makeSignatures.ts"
 
 export const files = {
@@ -12,6 +12,9 @@ export const files = {
   "merkle.json": Make.merkle,
   "item.json": Make.item,
   "signature.json": signature,
+  "order.json": order,
+  "outcome.json": outcome,
+  "outbox.json": outbox,
 }
 
 export const write = (content: unknown): string => `${JSON.stringify(content, null, 1)}\n`
