@@ -125,8 +125,8 @@ export const read = (
     return { emission, failures: list(said["failed"], "failures", Infinity).map(readFailure) }
   } catch (error) {
     // In fixed words: those of a host's parser differ between its versions.
-    if (error instanceof SyntaxError || error instanceof Bytes.EndOfBytes)
-      throw new BadOutput("the words are no JSON")
+    if (error instanceof SyntaxError) throw new BadOutput("the words are no JSON")
+    if (error instanceof Bytes.EndOfBytes) throw new BadOutput("the output ends early")
     throw error
   }
 }

@@ -1,8 +1,8 @@
 /**
  * Engine: the pinned QuickJS, instrumented, and everything else that decides what guest code computes.
  *
- * All of it is one hash, the engine id: images, fuel and state roots are valid under that id only, and a process
- * pins it at its spawn. The names of imports and exports are single letters that the package's build minified, so
+ * All of it is one hash, the engine id: images, fuel and state roots are valid under that id only, and an attestation
+ * names it. The names of imports and exports are single letters that the package's build minified, so
  * they hold for exactly the bytes whose hash stands here.
  */
 import * as Bytes from "../runtime/Bytes.ts"
@@ -51,6 +51,16 @@ export const caps = {
   memoryPagesMin: Limit.memoryPagesMin,
   memoryPagesMax: Limit.memoryPagesMax,
   growPageFuel: 4_096n,
+  /** Bounds that the host holds a turn to, whatever the guest says. */
+  fuelPerBootMax: Limit.fuelPerBootMax,
+  moduleBytesMax: Limit.moduleBytesMax,
+  timersPendingMax: Limit.timersPendingMax,
+  /** Characters of an error that go to those who waited. */
+  errorLengthMax: 1_000,
+  /** Leaf functions write so far below the stack pointer without moving it. */
+  redZoneBytes: 128,
+  /** Changes whenever the host makes something else of what a guest says. */
+  host: "heddle/host/1",
 } as const
 
 /** Bounds that the prelude holds authors to; given to it at boot. */

@@ -15,9 +15,6 @@ import * as Intrinsic from "./Intrinsic.ts"
 /** Bytes of one WebAssembly page. */
 export const wasmPageBytes = 65_536
 
-/** Leaf functions write so far below the stack pointer without moving it. */
-const redZoneBytes = 128
-
 export interface Limits {
   readonly fuel: bigint
   readonly memoryPagesMax: number
@@ -147,7 +144,7 @@ export class Guest {
 
   /** Zeroes the dead stack. */
   sweep(): void {
-    this.bytes.fill(0, Math.max(this.dataEnd, this.#mark.value - redZoneBytes), this.stackBase)
+    this.bytes.fill(0, Math.max(this.dataEnd, this.#mark.value - caps.redZoneBytes), this.stackBase)
   }
 
   /** Starts the engine and runs the prelude. */

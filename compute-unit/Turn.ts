@@ -100,9 +100,6 @@ const object = (done: Done, objection: Objection): TurnResult => {
   }
 }
 
-/** Characters of an error that go to those who waited. */
-const errorLengthMax = 1_000
-
 const toWords = (input: TurnInput, more: object = {}): string => {
   const { message, process = null } = input
   const data = Bytes.toText(message.data) ?? null
@@ -162,7 +159,10 @@ export class Machine {
   ): TurnResult {
     // Without the data and with a short error, so that the reserve is enough whatever the message was.
     const bare = { ...input, message: { ...input.message, data: Bytes.empty } }
-    const words = toWords(bare, { failed: failure.failed, error: failure.message.slice(0, errorLengthMax) })
+    const words = toWords(bare, {
+      failed: failure.failed,
+      error: failure.message.slice(0, Engine.caps.errorLengthMax),
+    })
     const memoryPagesMax = limits.memoryPagesMax + Engine.caps.memoryPagesReserve
     return this.#run(
       memory,

@@ -1,5 +1,5 @@
 /**
- * ANS-104 bundle: many items as the data of one item or transaction (spec 01 §8).
+ * ANS-104 bundle: many items as the data of one item or transaction (spec 01 §10).
  *
  *     32-byte count | count x (32-byte size | 32-byte id) | items          numbers little-endian
  *

@@ -39,13 +39,7 @@ export interface Item extends Content {
 
 /** An item that can't be read or written. `detail` says what stands there and what is allowed. */
 export class ItemInvalid extends Data.TaggedError("ItemInvalid")<{
-  readonly reason:
-    | "truncated"
-    | "too large"
-    | "unknown signature type"
-    | "not canonical"
-    | "tags"
-    | "trailing bytes"
+  readonly reason: "truncated" | "too large" | "unknown signature type" | "not canonical" | "tags"
   readonly detail: string
 }> {
   override get message(): string {

@@ -24,7 +24,6 @@ export const start = async (dataFolder: string, profile: string | undefined): Pr
         throw new Error(`the node ended with code ${String(code)}`)
       })
       const [reply] = (await Promise.race([once(child, "message", stop), ended])) as [Reply] // all that it says
-      ended.catch(() => {}) // called off below
       return reply
     } finally {
       stop.abort()

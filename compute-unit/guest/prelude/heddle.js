@@ -51,7 +51,8 @@ export function heddle(kit) {
   const on = (action, handler) => {
     if (typeof action !== "string" || action === "")
       throw new TypeError("an action is a text that is not empty")
-    if (handlers[action] === undefined) actions = actions === "" ? action : actions + ", " + action
+    const listed = action !== "Spawn" && action !== "Cron"
+    if (listed && handlers[action] === undefined) actions = actions === "" ? action : actions + ", " + action
     handlers[action] = callable(handler)
   }
   const onMessage = (handler) => void (fallback = callable(handler))
