@@ -111,6 +111,8 @@ export const make = Effect.gen(function* () {
       const limit = Math.min(Limit.turnsPerRunMax, point.slot + 1 - log.nextSlot)
       const turns = outcomes.turns(process, log.nextSlot, limit)
       const entries = yield* scheduler.log(process, log.nextSlot, limit)
+      if (entries.length === 0)
+        throw new Follower.ChainBroken(log.nextSlot, "it was computed and is not in the scheduler's log")
       const examined = entries.map((entry, i) => {
         const error = turns[i]!.outcome.error
         const one = Follower.recall(

@@ -437,6 +437,25 @@ describe("a process that can't be followed", () => {
     }),
   )
 
+  it.effect("is parked where the scheduler has lost what was computed", () =>
+    Effect.gen(function* () {
+      const book = LogBook.make()
+      const process = yield* spawnIn(book)
+      const { unit, store, stop } = yield* unitOver(book.service)
+      book.write(...(yield* say(process, "Add", "Add")))
+      yield* unit.turn(process, 2)
+      yield* stop
+      const restored = LogBook.make()
+      restored.write({ process, item: book.entries(process)[0]!.item })
+      const again = yield* unitOver(restored.service, { store })
+      const unknown = yield* Effect.flip(again.unit.query(process, asked("Get")))
+      assert.deepInclude(unknown, { _tag: "ComputeUnknown", process })
+      restored.write(...(yield* say(process, "Add", "Add", "Add")))
+      assert.match(yield* again.unit.parked(process), /^slot \d/)
+      assert.strictEqual((yield* again.unit.progress(process)).slots, 3)
+    }),
+  )
+
   it.effect("shows a query no state that was not committed, though its commit broke off", () =>
     Effect.gen(function* () {
       const book = LogBook.make()

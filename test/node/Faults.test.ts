@@ -96,7 +96,7 @@ describe("a sandbox thread that is killed", () => {
       let runs = 0
       const sandbox = yield* sandboxOf(2, () =>
         Effect.sync(() => {
-          if (++runs % 20 === 0) setImmediate(() => void workers.at(-1)!.terminate())
+          if (++runs % 30 === 0) setImmediate(() => void workers.at(-1)!.terminate())
         }),
       )
       const node = yield* SmallNode.make({ sandbox })
@@ -124,7 +124,7 @@ describe("a sandbox thread that is killed", () => {
         }),
       )
       assert.strictEqual(yield* SmallNode.ask(node, ada, last, "Get"), count + 5 * count)
-      assert.isAtLeast(workers.length, 4)
+      assert.isAtLeast(workers.length, 3, "a thread was killed in the middle of it, and replaced")
     }),
   )
 
