@@ -575,6 +575,31 @@ describe("a process that is lost in its sandbox", () => {
     }),
   )
 
+  it.effect("is given all its chances again after a turn that went well", () =>
+    Effect.gen(function* () {
+      const book = LogBook.make()
+      const process = yield* spawnIn(book)
+      book.write(...(yield* say(process, "Add")))
+      book.write(...(yield* say(process, "Add")))
+      const inner = SandboxInline.make()
+      // All three slots at once are lost as often as may be; then slot 0 goes well, and slot 1 is lost again.
+      let losses = 2 * Limit.hostFaultsMax - 1
+      const sandbox: Sandbox["Service"] = {
+        ...inner,
+        run: (process, entries) =>
+          Effect.suspend(() =>
+            entries.some(({ slot }) => slot === 1) && losses-- > 0
+              ? Effect.fail(new SandboxLost({ process, detail: "it died", own: true }))
+              : inner.run(process, entries),
+          ),
+      }
+      const { unit } = yield* unitOver(book.service, { sandbox })
+      yield* unit.turn(process, 2)
+      assert.deepStrictEqual(yield* unit.progress(process), { slots: 3, parked: undefined })
+      assert.isBelow(losses, 0)
+    }),
+  )
+
   it.effect("answers a query all the same, from its log", () =>
     Effect.gen(function* () {
       const book = LogBook.make()

@@ -1,5 +1,6 @@
 import * as Result from "effect/Result"
 import { describe, expect, it } from "vitest"
+import type { Answer } from "../../compute-unit/ComputeUnit.ts"
 import * as Engine from "../../compute-unit/Engine.ts"
 import * as Evaluation from "../../compute-unit/Evaluation.ts"
 import * as Metadata from "../../compute-unit/Metadata.ts"
@@ -360,6 +361,7 @@ describe("a query", () => {
     heddle.on("Add", () => ++n)
     heddle.on("Look", (m) => [m.slot, m.timestamp, m.from, m.tags.Colour, m.data, n, heddle.process.id, Math.random()])
     heddle.on("Send", (m) => heddle.send(m.tags.To, { action: "Hi" }))
+    heddle.on("Random", () => Math.random())
     heddle.on("Loop", () => { for (;;); })
     heddle.on("Log", () => { console.log("seen"); heddle.publish("v", 1) })`
   const ask = (
@@ -392,15 +394,21 @@ describe("a query", () => {
     expect(process.root).toBe(root)
   })
 
-  it("has neither the ids nor the randomness of any turn to come", () => {
+  it("has neither the ids nor the randomness of any turn, the newest one or those to come", () => {
     const process = new Process(script)
-    const at = process.life.next("Add")
-    process.evaluate(at)
-    const to = { action: "Send", tags: [["To", bob]] } as const
-    const { result } = ask(process, at, to)
-    const next = process.turn(to)
-    const [reply] = next.replies
-    expect("value" in result && result.value).not.toBe(reply !== undefined && "value" in reply && reply.value)
+    const replyTo = ({ replies: [reply] }: Outcome.Outcome) =>
+      reply !== undefined && "value" in reply ? reply.value : undefined
+    const valueOf = ({ result }: Answer) => ("value" in result ? (result.value ?? undefined) : undefined)
+    for (const said of [{ action: "Send", tags: [["To", bob]] }, { action: "Random" }] as const) {
+      const at = process.life.next(said)
+      const values = [
+        replyTo(process.evaluate(at).outcome),
+        valueOf(ask(process, at, said)),
+        replyTo(process.turn(said)),
+      ]
+      expect(new Set(values).size).toBe(3)
+      expect(values).not.toContain(undefined)
+    }
   })
 
   it("stops at the process's own limit where that is less than a query's", () => {

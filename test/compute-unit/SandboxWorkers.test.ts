@@ -124,6 +124,8 @@ describe("a native stack that ends before the guest's depth limit", () => {
       yield* begin(sandbox, other, "Add")
       const fault = yield* Effect.flip(sandbox.run(deep.process, [deep.next("Deep")]))
       assert.deepInclude(fault, { _tag: "SandboxLost", process: deep.process, own: true })
+      const gone = yield* Effect.flip(sandbox.run(deep.process, [deep.next("Add")]))
+      assert.deepInclude(gone, { _tag: "SandboxLost", process: deep.process, own: false })
       const [kept] = yield* sandbox.run(other.process, [other.next("Add")])
       assert.deepStrictEqual(
         kept!.outcome.replies.map((reply) => "value" in reply && reply.value),

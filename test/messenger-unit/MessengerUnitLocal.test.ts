@@ -262,6 +262,7 @@ describe("a message to a process that is not there yet", () => {
       yield* held.reached
       probe.before = () => Effect.void
       const leaving = yield* Effect.forkChild(Fiber.interrupt(sending))
+      yield* Effect.forEach(Array.from({ length: 20 }), () => Effect.yieldNow, { discard: true })
       yield* held.open
       yield* Fiber.join(leaving)
       yield* node.compute.turn(spawn.id, 1)
