@@ -1,22 +1,17 @@
 /**
- * Boot: from a module's script to its image. The clock stands at 0 and there is no message, so the image follows from
- * engine and script alone; it is made once a thread, kept, and shared.
- *
- * Every boot starts from the memory of an engine whose prelude has run and that has seen no script.
+ * Boot: from a module to its image. The clock stands at 0 and there is no message, so the image follows from engine
+ * and module alone; it is made once a thread, kept, and shared.
  */
 import * as Bytes from "../runtime/Bytes.ts"
 import * as Hash from "../runtime/Hash.ts"
 import * as Limit from "../runtime/Limit.ts"
-import { BootImage } from "./BootImage.ts"
+import type { BootImage } from "./BootImage.ts"
+import * as BootPlain from "./BootPlain.ts"
+import * as BootScript from "./BootScript.ts"
 import { Ended, spoken, Threw } from "./Ending.ts"
-import * as Engine from "./Engine.ts"
-import { Guest, type Limits } from "./Guest.ts"
-import { Instance } from "./Instance.ts"
-import { Memory } from "./Memory.ts"
+import { type Engine, ModuleRefused } from "./Engine.ts"
+import type { Limits } from "./Guest.ts"
 import { Recent } from "./Recent.ts"
-
-/** File name of the author's script in stacks. */
-const moduleFile = "module.js"
 
 /** Images that a thread keeps: an idle one costs some hundred kilobytes. */
 const imagesMax = 256
@@ -32,69 +27,41 @@ export type BootResult =
       readonly column: number
     }
 
-const invalid = (message: string, stack = ""): BootResult => {
+const invalid = (message: string, file: string, stack = ""): BootResult => {
   const [, line = "0", column = "0"] = /module\.js:(\d+):(\d+)/.exec(stack) ?? []
-  return { _tag: "ModuleInvalid", message, file: moduleFile, line: Number(line), column: Number(column) }
+  return { _tag: "ModuleInvalid", message, file, line: Number(line), column: Number(column) }
 }
 
-/** Scripts may take all memory that there is while they load: what a process may take is seen from the image. */
-const { memoryPagesMax } = Engine.caps
-
-const imageOf = (guest: Guest, below?: BootImage): BootImage => {
-  const { handles, globals, fuelUsed, channel, bytes } = guest
-  return new BootImage({ handles, globals, fuelUsed, console: channel.console, memory: bytes }, below)
-}
-
-const startEngine = (): Memory => {
-  const guest = new Guest(Engine.load(), Limit.memoryPagesMin)
-  guest.arm({ fuel: Limit.fuelPerTurnMax, memoryPagesMax }, 0, Bytes.empty)
-  guest.start()
-  guest.disarm()
-  return new Memory(imageOf(guest))
-}
-
-let started: Memory | undefined
-let instance: Instance | undefined
-
-const bootFresh = (source: Uint8Array, fuel: bigint): BootResult => {
-  started ??= startEngine()
-  const running = instance ?? new Instance(Engine.load(), started.wasmPages)
-  const { guest } = running
-  instance = undefined
-  try {
-    running.load(started)
-    guest.arm({ fuel, memoryPagesMax }, 0, Bytes.empty)
-    guest.run(source, moduleFile)
-    guest.disarm()
-  } catch (error) {
-    if (error instanceof Threw) return invalid(spoken(error), error.stackText)
-    if (error instanceof Ended) return invalid(`${error.reason} while the module loads: ${error.message}`)
-    throw error
-  }
-  const image = imageOf(guest, started.boot)
-  if (running.rollback()) instance = running
-  return { _tag: "Booted", image }
-}
+const fresh = (engine: Engine, module: Uint8Array, fuel: bigint): BootImage =>
+  engine.kind === "script" ? BootScript.boot(engine, module, fuel) : BootPlain.boot(engine, module, fuel)
 
 const images = new Recent<string, BootImage>(imagesMax)
 
-/** The image of a script. Limits decide only whether a process may use it, never what it is. */
-export const boot = (source: Uint8Array, limits: Limits): BootResult => {
-  if (source.length > Limit.moduleBytesMax)
-    return invalid(`the module has ${source.length} bytes; at most ${Limit.moduleBytesMax} are allowed`)
-  if (Bytes.toText(source) === undefined) return invalid("the module is not UTF-8")
-  const key = Bytes.toHex(Hash.sha256(source))
-  const found = images.get(key)
-  const result: BootResult =
-    found === undefined ? bootFresh(source, limits.fuel) : { _tag: "Booted", image: found }
-  if (result._tag === "ModuleInvalid") return result
-  images.set(key, result.image)
-  const { fuelUsed, wasmPages } = result.image
+/** The image of a module. Limits decide only whether a process may use it, never what it is. */
+export const boot = (engine: Engine, module: Uint8Array, limits: Limits): BootResult => {
+  const file = engine.kind === "script" ? BootScript.file : BootPlain.file
+  const refuse = (message: string, stack?: string) => invalid(message, file, stack)
+  if (module.length > Limit.moduleBytesMax)
+    return refuse(`the module has ${module.length} bytes; at most ${Limit.moduleBytesMax} are allowed`)
+  const key = `${Bytes.toHex(engine.id)} ${Bytes.toHex(Hash.sha256(module))}`
+  let image = images.get(key)
+  if (image === undefined) {
+    try {
+      image = fresh(engine, module, limits.fuel)
+    } catch (error) {
+      if (error instanceof ModuleRefused) return refuse(error.message)
+      if (error instanceof Threw) return refuse(spoken(error), error.stackText)
+      if (error instanceof Ended) return refuse(`${error.reason} while the module loads: ${error.message}`)
+      throw error
+    }
+    images.set(key, image)
+  }
+  const { fuelUsed, wasmPages } = image
   if (fuelUsed > limits.fuel)
-    return invalid(`out of fuel while the module loads: more than ${limits.fuel} fuel`)
+    return refuse(`out of fuel while the module loads: more than ${limits.fuel} fuel`)
   if (wasmPages > limits.memoryPagesMax)
-    return invalid(
+    return refuse(
       `the module takes ${wasmPages} pages of 64 KiB to load; its limit is ${limits.memoryPagesMax}`,
     )
-  return result
+  return { _tag: "Booted", image }
 }

@@ -2,6 +2,8 @@
  * BootImage: a module as it stands after its script ran, before its first turn. It depends on engine and script
  * alone, so processes of one module share it; and what the engine is before any script is shared by all modules.
  */
+import type { Engine } from "./Engine.ts"
+import type { Guest } from "./Guest.ts"
 import type { Handles } from "./Handles.ts"
 import { hashPage, PageTree } from "./PageTree.ts"
 
@@ -16,8 +18,15 @@ export const zeroHash = hashPage(zeroPage)
 
 type Line = readonly [level: string, text: string]
 
+/** What makes instances in which the processes of an image run: images of one program share them. */
+export interface Program {
+  readonly engine: Engine
+  readonly instantiate: (wasmPages: number) => Guest
+}
+
 export interface Booted {
-  readonly handles: Handles
+  readonly program: Program
+  readonly handles: Handles | undefined
   readonly globals: Uint8Array
   readonly fuelUsed: bigint
   readonly console: ReadonlyArray<Line>
@@ -25,7 +34,8 @@ export interface Booted {
 }
 
 export class BootImage {
-  readonly handles: Handles
+  readonly program: Program
+  readonly handles: Handles | undefined
   readonly globals: Uint8Array
   /** What the script took. */
   readonly fuelUsed: bigint
@@ -36,7 +46,8 @@ export class BootImage {
   readonly #below: BootImage | undefined
   #tree: PageTree | undefined
 
-  constructor({ handles, globals, fuelUsed, console, memory }: Booted, below?: BootImage) {
+  constructor({ program, handles, globals, fuelUsed, console, memory }: Booted, below?: BootImage) {
+    this.program = program
     this.handles = handles
     this.globals = globals
     this.fuelUsed = fuelUsed

@@ -5,10 +5,12 @@ import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
+import type * as Assignment from "../runtime/Assignment.ts"
 import type * as Attestation from "../runtime/Attestation.ts"
 import type * as Id from "../runtime/Id.ts"
 import type * as Outcome from "../runtime/Outcome.ts"
 import type { StoreFailed } from "../runtime/Store.ts"
+import type * as ViewProof from "../runtime/ViewProof.ts"
 
 /** A turn that is durable, with what its author wants to read. */
 export interface Turn {
@@ -55,10 +57,35 @@ export interface View {
   readonly slot: number
 }
 
+/** A view, or that there is none, with everything that shows it to a reader who believes the unit's signature alone. */
+export interface ViewProven {
+  readonly name: string
+  /** JSON text; `null` where the process publishes nothing under the name. */
+  readonly value: string | null
+  /** Opens the state root that is attested at the view. */
+  readonly opening: ViewProof.Opening
+  readonly attestation: Attestation.SignedAttestation
+  /** Of the slot that the attestation leads to: its head commits to the time. */
+  readonly assignment: Assignment.Assignment
+}
+
+/** A snapshot that was taken. Of an old one only this is kept. */
+export interface SnapshotInfo {
+  readonly slot: number
+  readonly stateRoot: Uint8Array
+  /** Of its bytes as served. */
+  readonly sha256: Uint8Array
+  readonly length: number
+  /** Whether the bytes are still here. */
+  readonly kept: boolean
+}
+
 /** How a process stands at this unit. */
 export interface Progress {
   /** Slots computed and durable. */
   readonly slots: number
+  /** Engine that ran the last of them; unset before the first. */
+  readonly engine: Uint8Array | undefined
   /** Set where the unit has stopped following: why, in words for the operator. */
   readonly parked: string | undefined
 }
@@ -98,6 +125,14 @@ export class ComputeUnit extends Context.Service<
     readonly follow: (process: Id.ProcessId, from: number) => Stream.Stream<Turn>
     readonly query: (process: Id.ProcessId, query: Query) => Effect.Effect<Answer, ComputeUnknown>
     readonly view: (process: Id.ProcessId, name: string) => Effect.Effect<View | undefined>
+    /** A view of the newest attested state with its proof, absence included. */
+    readonly viewProof: (process: Id.ProcessId, name: string) => Effect.Effect<ViewProven, ComputeUnknown>
+    /** Snapshots taken, oldest first. */
+    readonly snapshots: (process: Id.ProcessId) => Effect.Effect<ReadonlyArray<SnapshotInfo>>
+    /** The bytes of a snapshot that is kept. */
+    readonly snapshot: (process: Id.ProcessId, slot: number) => Effect.Effect<Uint8Array | undefined>
+    /** An engine that this unit serves, as bytes whose SHA-256 is its id. */
+    readonly engineBytes: (engine: Uint8Array) => Effect.Effect<Uint8Array | undefined>
     /** The attestation whose turns reach `slot`, once it is signed. */
     readonly attestation: (
       process: Id.ProcessId,

@@ -6,11 +6,10 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
-import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { Signer, type SigningFailed } from "../identity/Signer.ts"
 import { Verifier } from "../identity/Verifier.ts"
-import * as Admission from "../runtime/Admission.ts"
+import type * as Admission from "../runtime/Admission.ts"
 import * as Attestation from "../runtime/Attestation.ts"
 import * as Batcher from "../runtime/Batcher.ts"
 import * as Bytes from "../runtime/Bytes.ts"
@@ -20,34 +19,43 @@ import * as Limit from "../runtime/Limit.ts"
 import * as Module from "../runtime/Module.ts"
 import type { Reply } from "../runtime/Outcome.ts"
 import { Store, type StoreFailed } from "../runtime/Store.ts"
+import * as ViewProof from "../runtime/ViewProof.ts"
 import * as Waiters from "../runtime/Waiters.ts"
 import { type LogEntry, SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
-import * as Audit from "./Audit.ts"
 import { ComputeUnit, ComputeUnknown, type Query, type Turn } from "./ComputeUnit.ts"
+import * as EngineStore from "./EngineStore.ts"
+import * as Followed from "./Followed.ts"
 import * as Follower from "./Follower.ts"
+import * as Lanes from "./Lanes.ts"
 import * as OutcomeLog from "./OutcomeLog.ts"
-import { type Evaluated, Sandbox } from "./Sandbox.ts"
+import * as Replay from "./Replay.ts"
+import * as Residency from "./Residency.ts"
+import * as Run from "./Run.ts"
+import { type Entry, Sandbox, type SandboxLost } from "./Sandbox.ts"
+import * as SnapshotLog from "./SnapshotLog.ts"
 
-/** A process that this unit follows. */
-interface Followed {
-  readonly process: Id.ProcessId
-  /** Entries to come, in groups of one scheduler batch each. */
-  readonly pending: Array<ReadonlyArray<LogEntry>>
-  /** First slot that is neither computed nor pending. */
-  nextSlot: number
-  /** Admission's state after the last slot computed; unset until the process is open in the sandbox. */
-  log: Admission.LogState | undefined
-  lastEntry: LogEntry | undefined
-  running: boolean
-  parked: string | undefined
-  /** Held while a turn runs until it is durable, so that a query sees no state that is not. */
-  readonly turnLock: Semaphore.Semaphore
+export interface Options {
+  /** Bytes of memory that processes which are open in sandboxes may take together. */
+  readonly residentBytesMax: number
 }
 
 const turnKey = (process: Id.ProcessId, slot: number) => `${process} ${slot}`
 const replyKey = (process: Id.ProcessId, message: Id.Id) => `${process} ${message}`
 
-export const make = Effect.gen(function* () {
+/** What a query goes by: the newest slot, as it is known beside its message. */
+const newestOf = ({ nextSlot, timestamp, head }: Admission.LogState): Entry => ({
+  slot: nextSlot - 1,
+  timestamp,
+  head,
+  item: Bytes.empty,
+  inadmissible: undefined,
+  pair: undefined,
+  cron: undefined,
+  upgrade: undefined,
+  root: false,
+})
+
+export const make = Effect.fnUntraced(function* ({ residentBytesMax }: Options) {
   const store = yield* Store
   const signer = yield* Signer
   const verifier = yield* Verifier
@@ -55,11 +63,31 @@ export const make = Effect.gen(function* () {
   const sandbox = yield* Sandbox
   const scope = yield* Effect.scope
   const outcomes = yield* OutcomeLog.make
+  const snapshots = yield* SnapshotLog.make
+  const engines = yield* EngineStore.make
   const feed = Feed.make()
   const turnWaiters = Waiters.make<Turn>()
   const replyWaiters = Waiters.make<Reply>()
   const parkWaiters = Waiters.make<string>()
-  const followed = new Map<Id.ProcessId, Followed>()
+  /** Processes with something to do, in a sandbox, or parked. The store knows the others. */
+  const followed = new Map<Id.ProcessId, Followed.Followed>()
+  const nextSlotOf = (process: Id.ProcessId) => outcomes.point(process).slot + 1
+  const find = (process: Id.ProcessId): Followed.Followed => {
+    const found = followed.get(process) ?? Followed.make(process, nextSlotOf(process))
+    followed.set(process, found)
+    return found
+  }
+  const onIdle = (of: Followed.Followed) => {
+    if (Followed.isForgettable(of)) followed.delete(of.process)
+  }
+  const residency = yield* Residency.make({
+    bytesMax: residentBytesMax,
+    outcomes,
+    snapshots,
+    engines,
+    onIdle,
+  })
+
   /** Closed while as many entries wait as may: the scheduler's log is read no further until some are done. */
   const room = Latch.makeUnsafe(true)
   let waiting = 0
@@ -86,6 +114,7 @@ export const make = Effect.gen(function* () {
     run: Effect.fnUntraced(function* (done) {
       const groups = done.flat()
       const { root } = Attestation.tree(groups.map(({ attestation }) => attestation))
+      yield* engines.keep
       const signature = yield* signer.sign("heddle/attestation/1", Attestation.signingBytes(root))
       yield* outcomes.append({ signatureType: signer.type.number, owner: signer.owner, signature }, groups)
       release(groups)
@@ -93,87 +122,9 @@ export const make = Effect.gen(function* () {
     }),
   })
 
-  /** Opens the process in the sandbox and replays what is durable, to the state root that was attested. */
-  const open = Effect.fnUntraced(function* (of: Followed) {
-    const { process } = of
-    const [first] = yield* scheduler.log(process, 0, 1)
-    const { module } = Follower.spawned(process, first)
-    const source = Module.get(store, module)
-    if (source === undefined)
-      throw new Follower.ChainBroken(0, `module ${module} is not stored here; upload it and start again`)
-    yield* sandbox.open({ process, spawn: first!.item, term: first!.assignment.term, source })
-    const point = outcomes.point(process)
-    const attested = outcomes.attestation(process, point.slot)?.attestation
-    if (attested !== undefined && !Bytes.equal(attested.engine, sandbox.engine))
-      throw new Follower.ChainBroken(point.slot, Audit.otherEngine(attested.engine, sandbox.engine))
-    let log = Admission.emptyLog
-    while (log.nextSlot <= point.slot) {
-      const limit = Math.min(Limit.turnsPerRunMax, point.slot + 1 - log.nextSlot)
-      const turns = outcomes.turns(process, log.nextSlot, limit)
-      const entries = yield* scheduler.log(process, log.nextSlot, limit)
-      if (entries.length === 0)
-        throw new Follower.ChainBroken(log.nextSlot, "it was computed and is not in the scheduler's log")
-      const examined = entries.map((entry, i) => {
-        const error = turns[i]!.outcome.error
-        const one = Follower.recall(
-          process,
-          log,
-          entry,
-          error?.reason === "inadmissible" ? error.message : undefined,
-        )
-        log = one.log
-        return one
-      })
-      const evaluated = yield* sandbox.run(
-        process,
-        examined.map(({ entry }) => ({ ...entry, root: entry.slot === point.slot })),
-      )
-      const root = evaluated.at(-1)?.stateRoot
-      if (root !== undefined && !Bytes.equal(root, point.stateRoot))
-        throw new Follower.ChainBroken(
-          point.slot,
-          "replay gives another state root than the one attested; run heddle verify",
-        )
-      of.lastEntry = entries.at(-1)
-    }
-    of.log = log
-    return log
-  })
-
-  /** Attestations of a run: one for each batch of the scheduler. */
-  const attest = (
-    of: Followed,
-    groups: ReadonlyArray<ReadonlyArray<LogEntry>>,
-    examined: ReadonlyArray<Follower.Examined>,
-    evaluated: ReadonlyArray<Evaluated>,
-  ): Array<OutcomeLog.Group> => {
-    let from = outcomes.point(of.process)
-    let at = 0
-    return groups.map((group): OutcomeLog.Group => {
-      const last = group.at(-1)!.assignment
-      const done = evaluated.slice(at, at + group.length)
-      const seen = examined.slice(at, at + group.length).map((one) => one.seen)
-      at += group.length
-      const to = { slot: last.slot, head: last.head, stateRoot: done.at(-1)!.stateRoot! }
-      const attestation = {
-        engine: sandbox.engine,
-        process: of.process,
-        term: last.term,
-        from,
-        to,
-        outcomeRoot: OutcomeLog.outcomeRoot(done),
-      }
-      from = to
-      return { attestation, turns: done.map(({ outcome, trace }) => ({ outcome, trace })), seen }
-    })
-  }
-
-  const computeGroups = Effect.fnUntraced(function* (
-    of: Followed,
-    groups: ReadonlyArray<ReadonlyArray<LogEntry>>,
-  ) {
+  const compute = Effect.fnUntraced(function* (of: Followed.Followed, groups: ReadonlyArray<Run.Group>) {
     const entries = groups.flat()
-    const log = of.log ?? (yield* open(of))
+    const log = yield* residency.open(of)
     const examined = yield* Follower.examine(
       () => verifier,
       of.process,
@@ -182,113 +133,94 @@ export const make = Effect.gen(function* () {
       (key) => outcomes.seen(of.process, key),
     )
     const ends = new Set(groups.map((group) => group.at(-1)!.assignment.slot))
-    const evaluated = yield* sandbox.run(
-      of.process,
-      examined.map(({ entry }) => ({ ...entry, root: ends.has(entry.slot) })),
-    )
-    const done = attest(of, groups, examined, evaluated)
-    yield* committer.submit(done)
-    of.log = examined.at(-1)!.log
-    of.lastEntry = entries.at(-1)
+    const ready = yield* Replay.entriesFor(store, examined, (slot) => ends.has(slot))
+    const evaluated = yield* sandbox.run(of.process, ready)
+    const from = outcomes.point(of.process)
+    const engine = from.slot < 0 ? undefined : outcomes.attested(of.process, from.slot)?.engine
+    yield* committer.submit(Run.attest(of.process, from, engine, groups, examined, evaluated))
+    yield* residency.ran(of, examined.at(-1)!.log, evaluated)
   })
 
-  /** A state that can't be committed or was lost is thrown away; the log has everything to make it again. */
-  const forget = (of: Followed) => {
-    of.log = undefined
-    return sandbox.close(of.process)
-  }
+  /** Follows a process no further. What was computed before stays. */
+  const park = (of: Followed.Followed, why: string) =>
+    Effect.suspend(() => {
+      if (of.parked !== undefined) return Effect.void
+      of.parked = why
+      parkWaiters.wake(of.process, why)
+      wait(-of.pending.splice(0).flat().length)
+      return Effect.logError(`process ${of.process} parked: ${why}`)
+    })
 
-  const park = (of: Followed, why: string) =>
-    Effect.andThen(
-      Effect.sync(() => {
-        of.parked = why
-        parkWaiters.wake(of.process, why)
-        wait(-of.pending.splice(0).flat().length)
-      }),
-      Effect.logError(`process ${of.process} parked: ${why}`),
-    )
-
-  /** How long this unit's clock has to go on before it is as near to the group's as clocks may differ, in ms. */
-  const aheadMs = (group: ReadonlyArray<LogEntry>, now: number) =>
-    group.at(-1)!.assignment.timestamp - Limit.clockAheadMsMax - now
-
-  const follow = Effect.fnUntraced(function* (of: Followed) {
-    let faults = 0
-    let failures = 0
-    /** One after a run that could not be gone through: all that comes before the fault is computed. */
-    let groupsMax = Number.POSITIVE_INFINITY
-    while (of.pending.length > 0 && of.parked === undefined) {
-      const now = yield* Clock.currentTimeMillis
-      const groups: Array<ReadonlyArray<LogEntry>> = []
-      for (let turns = 0; groups.length < groupsMax && turns < Limit.turnsPerRunMax;) {
-        const group = of.pending[groups.length]
-        if (group === undefined || (groups.length > 0 && aheadMs(group, now) > 0)) break
-        turns += group.length
-        groups.push(group)
-      }
-      // Held while it is further ahead of this unit's clock than clocks differ: neither attested nor failed.
-      const ahead = aheadMs(groups.at(-1)!, now)
-      if (ahead > 0) yield* Effect.sleep(ahead)
-      const giveUp = (why: string) =>
-        groups.length === 1 ? park(of, why) : Effect.sync(() => void (groupsMax = 1))
-      yield* computeGroups(of, groups).pipe(
-        Effect.tapError(() => forget(of)),
-        Effect.tapDefect(() => forget(of)),
-        of.turnLock.withPermits(1),
-        Effect.tap(() =>
-          Effect.sync(() => {
-            wait(-of.pending.splice(0, groups.length).flat().length)
-            faults = 0
-            failures = 0
-          }),
-        ),
+  /** One run of a process; gives for how long it is to rest before the next, in ms. */
+  const run = Effect.fnUntraced(function* (of: Followed.Followed, groups: ReadonlyArray<Run.Group>) {
+    const giveUp = (why: string) =>
+      Effect.as(groups.length === 1 ? park(of, why) : Effect.sync(() => void (of.groupsMax = 1)), 0)
+    const stuck = (error: { readonly message: string }) => giveUp(error.message)
+    return yield* residency
+      .use(
+        () => of,
+        () =>
+          engines.provide(
+            compute(of, groups).pipe(
+              Effect.tapError(() => residency.forget(of)),
+              Effect.tapDefect(() => residency.forget(of)),
+            ),
+          ),
+      )
+      .pipe(
+        Effect.map(() => {
+          wait(-of.pending.splice(0, groups.length).flat().length)
+          of.faults = 0
+          of.failures = 0
+          return 0
+        }),
         Effect.catchTag("SandboxLost", (lost) =>
-          lost.own && ++faults >= Limit.hostFaultsMax ? giveUp(lost.message) : Effect.void,
+          lost.own && ++of.faults >= Limit.hostFaultsMax ? giveUp(lost.message) : Effect.succeed(0),
         ),
         Effect.catchTag(["StoreFailed", "SigningFailed", "Overloaded", "Refused"], (error) =>
-          Effect.andThen(
+          Effect.as(
             Effect.logWarning(`process ${of.process} waits: ${error.message}`),
-            Effect.sleep(Math.min(Limit.deliveryRetryMsMin * 2 ** failures++, Limit.deliveryRetryMsMax)),
+            Math.min(Limit.deliveryRetryMsMin * 2 ** of.failures++, Limit.deliveryRetryMsMax),
           ),
         ),
-        Effect.catchTag("LogUnknown", (error) => park(of, error.message)),
+        Effect.catchTag(["LogUnknown", "Stuck", "EngineInvalid"], stuck),
         Effect.catchDefect((defect) => giveUp(defect instanceof Error ? defect.message : String(defect))),
       )
-    }
-    of.running = false
   })
 
-  const of = (process: Id.ProcessId): Followed => {
-    const found = followed.get(process)
-    if (found !== undefined) return found
-    const nextSlot = outcomes.point(process).slot + 1
-    const made = {
-      process,
-      pending: [],
-      nextSlot,
-      log: undefined,
-      lastEntry: undefined,
-      running: false,
-      parked: undefined,
-      turnLock: Semaphore.makeUnsafe(1),
-    }
-    followed.set(process, made)
-    return made
-  }
+  const rest = (of: Followed.Followed) =>
+    Effect.suspend(() => {
+      of.running = false
+      of.groupsMax = Number.POSITIVE_INFINITY
+      onIdle(of)
+      return residency.trimSoon
+    })
+
+  const lanes: Lanes.Lanes<Followed.Followed> = yield* Lanes.make({
+    lanesMax: Limit.processesRunningMax,
+    run: (of: Followed.Followed): Effect.Effect<void> => Effect.suspend(() => nextRun(of)),
+  })
+  const nextRun = Effect.fnUntraced(function* (of: Followed.Followed) {
+    if (of.pending.length === 0 || of.parked !== undefined) return yield* rest(of)
+    const { groups, heldMs } = Run.next(of, yield* Clock.currentTimeMillis)
+    const pauseMs = heldMs > 0 ? heldMs : yield* run(of, groups)
+    if (pauseMs === 0) return yield* lanes.add(of)
+    yield* Effect.forkIn(Effect.andThen(Effect.sleep(pauseMs), lanes.add(of)), scope)
+  })
 
   /** Takes entries of one scheduler batch of one process. */
-  const enqueue = (process: Id.ProcessId, entries: ReadonlyArray<LogEntry>) => {
-    const target = of(process)
-    const fresh = entries.filter(({ assignment }) => assignment.slot >= target.nextSlot)
-    if (fresh.length === 0) return Effect.void
-    target.nextSlot = fresh.at(-1)!.assignment.slot + 1
-    if (target.parked !== undefined) return Effect.void
-    target.pending.push(fresh)
-    wait(fresh.length)
-    if (target.running) return Effect.void
-    target.running = true
-    return Effect.asVoid(Effect.forkIn(follow(target), scope))
-  }
+  const enqueue = (process: Id.ProcessId, entries: ReadonlyArray<LogEntry>) =>
+    Effect.suspend(() => {
+      const of = find(process)
+      const fresh = entries.filter(({ assignment }) => assignment.slot >= of.nextSlot)
+      if (fresh.length > 0) of.nextSlot = fresh.at(-1)!.assignment.slot + 1
+      if (fresh.length === 0 || of.parked !== undefined) return Effect.sync(() => onIdle(of))
+      of.pending.push(fresh)
+      wait(fresh.length)
+      if (of.running) return Effect.void
+      of.running = true
+      return lanes.add(of)
+    })
 
   const enqueueAll = (entries: ReadonlyArray<LogEntry>) => {
     const groups = Map.groupBy(entries, ({ assignment, batch }) => `${assignment.process} ${batch}`)
@@ -301,7 +233,7 @@ export const make = Effect.gen(function* () {
   const catchUp = Effect.fnUntraced(function* () {
     for (const { process, nextSlot } of yield* scheduler.processes) {
       let rest: ReadonlyArray<LogEntry> = []
-      for (let from = of(process).nextSlot; from < nextSlot;) {
+      for (let from = nextSlotOf(process); from < nextSlot;) {
         const entries = [...rest, ...(yield* scheduler.log(process, from, Limit.logPageMax))]
         from += entries.length - rest.length
         const cut = from < nextSlot ? entries.at(-1)!.batch : undefined
@@ -321,32 +253,42 @@ export const make = Effect.gen(function* () {
   )
   yield* Effect.forkScoped(Effect.andThen(Effect.orDie(catchUp()), newBatches))
 
-  const query = Effect.fnUntraced(function* (process: Id.ProcessId, asked: Query) {
-    if (outcomes.point(process).slot < 0) return yield* new ComputeUnknown({ process })
-    const target = of(process)
-    const run = Effect.gen(function* () {
-      if (target.log === undefined) yield* open(target)
-      const { assignment, item } = target.lastEntry!
-      const at = {
-        ...assignment,
-        item,
-        inadmissible: undefined,
-        pair: undefined,
-        cron: undefined,
-        root: false,
-      }
-      return yield* sandbox.query(process, asked, at)
-    })
-    return yield* run.pipe(
-      Effect.tapError(() => forget(target)),
-      Effect.retry({ times: Limit.hostFaultsMax - 1 }),
-      target.turnLock.withPermits(1),
-      Effect.orDie,
-      Effect.catchDefect((defect) =>
-        defect instanceof Follower.ChainBroken ? new ComputeUnknown({ process }) : Effect.die(defect),
-      ),
+  /** Asks the newest state of a process, which is opened for it. One that can't be opened is parked. */
+  const ask = <A>(
+    process: Id.ProcessId,
+    question: (log: Admission.LogState) => Effect.Effect<A, SandboxLost>,
+  ): Effect.Effect<A, ComputeUnknown> => {
+    const unknown = Effect.suspend(() => Effect.fail(new ComputeUnknown({ process })))
+    const asking = (of: Followed.Followed) => {
+      const stuck = (error: { readonly message: string }) => Effect.andThen(park(of, error.message), unknown)
+      return Effect.flatMap(residency.open(of), question).pipe(
+        Effect.tapError(() => residency.forget(of)),
+        Effect.retry({ times: Limit.hostFaultsMax - 1, while: (error) => error._tag === "SandboxLost" }),
+        Effect.catchTag(["LogUnknown", "Stuck", "EngineInvalid"], stuck),
+        Effect.catchTag("SandboxLost", Effect.die),
+        Effect.catchDefect((defect) =>
+          defect instanceof Follower.ChainBroken ? stuck(defect) : Effect.die(defect),
+        ),
+      )
+    }
+    return Effect.suspend(() =>
+      outcomes.point(process).slot < 0 ? unknown : residency.use(() => find(process), asking),
     )
-  })
+  }
+
+  const viewProof = (process: Id.ProcessId, name: string) =>
+    ask(process, () =>
+      Effect.gen(function* () {
+        const { slot, opening } = yield* sandbox.prove(process, name)
+        const signed = outcomes.attestation(process, slot)!
+        const [entry] = yield* Effect.orDie(scheduler.log(process, slot, 1))
+        const { to } = signed.attestation
+        if (to.slot !== slot || !Bytes.equal(ViewProof.rootOf(opening), to.stateRoot))
+          throw new Error(`process ${process}: the state after slot ${slot} is not the one attested`)
+        const value = outcomes.view(process, name)?.value ?? null
+        return { name, value, opening, attestation: signed, assignment: entry!.assignment }
+      }),
+    )
 
   return ComputeUnit.of({
     address: signer.address,
@@ -368,8 +310,17 @@ export const make = Effect.gen(function* () {
         return found === undefined ? replyWaiters.wait(replyKey(process, message)) : Effect.succeed(found)
       }),
     follow: (process, from) => feed.follow(from, (slot) => outcomes.turn(process, slot)),
-    query,
+    query: (process: Id.ProcessId, query: Query) =>
+      ask(process, (log) => sandbox.query(process, query, newestOf(log))),
     view: (process, name) => Effect.sync(() => outcomes.view(process, name)),
+    viewProof,
+    snapshots: (process) => Effect.sync(() => snapshots.list(process)),
+    snapshot: (process, slot) =>
+      Effect.sync(() => {
+        const bytes = snapshots.bytes(process, slot)
+        return typeof bytes === "string" ? undefined : bytes
+      }),
+    engineBytes: (engine) => Effect.sync(() => engines.get(engine)),
     attestation: (process, slot) => Effect.sync(() => outcomes.attestation(process, slot)),
     parked: (process) =>
       Effect.suspend(() => {
@@ -377,9 +328,13 @@ export const make = Effect.gen(function* () {
         return why === undefined ? parkWaiters.wait(process) : Effect.succeed(why)
       }),
     progress: (process) =>
-      Effect.sync(() => ({ slots: outcomes.point(process).slot + 1, parked: followed.get(process)?.parked })),
+      Effect.sync(() => {
+        const { slot } = outcomes.point(process)
+        const engine = slot < 0 ? undefined : outcomes.attested(process, slot)?.engine
+        return { slots: slot + 1, engine, parked: followed.get(process)?.parked }
+      }),
     releases: (from) => feed.follow(from, outcomes.release),
   })
 })
 
-export const layer = Layer.effect(ComputeUnit, make)
+export const layer = (options: Options) => Layer.effect(ComputeUnit, make(options))

@@ -41,6 +41,14 @@ export interface HandlerFailure {
   readonly kind: "threw" | "out of memory" | "stack overflow"
 }
 
+/** Everything that a guest said at the end of a task. */
+export interface Said {
+  readonly emission: Emission
+  readonly failures: ReadonlyArray<HandlerFailure>
+  /** JSON text of what an export leaves. */
+  readonly state: string | undefined
+}
+
 /** The guest's words do not fit together. Only code that got around the prelude makes them so. */
 export class BadOutput extends Error {}
 
@@ -111,10 +119,7 @@ const readFailure = (said: Record<string, unknown>): HandlerFailure => {
 }
 
 /** Reads what the prelude said at the end of a turn, and the output beside it. Throws `BadOutput`. */
-export const read = (
-  words: string,
-  output: Uint8Array,
-): { readonly emission: Emission; readonly failures: ReadonlyArray<HandlerFailure> } => {
+export const read = (words: string, output: Uint8Array): Said => {
   try {
     const [said = {}] = list([JSON.parse(words)], "the result", 1)
     const emission = {
@@ -122,7 +127,9 @@ export const read = (
       replies: list(said["replies"], "replies", Infinity).map(readReply),
       views: list(said["views"], "views", Limit.viewsMax).map(readView),
     }
-    return { emission, failures: list(said["failed"], "failures", Infinity).map(readFailure) }
+    const failures = list(said["failed"], "failures", Infinity).map(readFailure)
+    const state = said["state"] === undefined ? undefined : text(said["state"], "what is exported")
+    return { emission, failures, state }
   } catch (error) {
     // In fixed words: those of a host's parser differ between its versions.
     if (error instanceof SyntaxError) throw new BadOutput("the words are no JSON")

@@ -2,7 +2,13 @@
  * Ending: how a turn can end before its time.
  */
 
-export type EndReason = "out of fuel" | "out of memory" | "stack overflow" | "too many jobs" | "job failed"
+export type EndReason =
+  | "out of fuel"
+  | "out of memory"
+  | "stack overflow"
+  | "too many jobs"
+  | "job failed"
+  | "trapped"
 
 /** The turn can't go on. */
 export class Ended extends Error {
@@ -29,3 +35,6 @@ export class HostFault extends Error {}
 /** An error in one line. `Error` itself says nothing that its text does not. */
 export const spoken = ({ name, message }: { readonly name: string; readonly message: string }): string =>
   name === "" || name === "Error" ? message : message === "" ? name : `${name}: ${message}`
+
+/** Fixed words for a limit that was reached. */
+export const outOfFuel = (limits: { readonly fuel: bigint }): string => `more than ${limits.fuel} fuel`

@@ -41,7 +41,20 @@ export const wasm = (file: string = createRequire(import.meta.url).resolve(packa
 }
 
 /** Parts of the prelude: functions that take what the parts before them made. */
-const parts = ["text", "random", "outbox", "answers", "heddle"] as const
+const parts = [
+  "text",
+  "random",
+  "outbox",
+  "answers",
+  "cryptography",
+  "upgrade",
+  "inspect",
+  "heddle",
+  "driver",
+] as const
+
+/** The intrinsics in the order of their numbers. */
+const intrinsics = "sha256, utf8, read, write, digest, log, fromId, toId, hash, digestOf, unwrite, verify"
 
 /**
  * The prelude as one script. It gives a function of the shared buffer, the limits as JSON and the intrinsics in the
@@ -52,10 +65,10 @@ export const prelude = (): string => {
   const sources = parts.map((name) =>
     fs.readFileSync(new URL(`./guest/prelude/${name}.js`, import.meta.url), "utf8"),
   )
-  return `(function (buffer, limits, sha256, utf8, read, write, digest, log, fromId, toId) {
+  return `(function (buffer, limits, ${intrinsics}) {
 "use strict"
 ${sources.map((source) => source.replace(/^export /m, "")).join("\n")}
-let kit = { buffer, limits: JSON.parse(limits), sha256, utf8, read, write, digest, log, fromId, toId, parseInt }
+let kit = { buffer, limits: JSON.parse(limits), ${intrinsics}, parseInt }
 for (const part of [${parts.join(", ")}]) kit = { ...kit, ...part(kit) }
 return kit
 })`

@@ -8,61 +8,21 @@ import * as Result from "effect/Result"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as Hash from "../runtime/Hash.ts"
 import * as Id from "../runtime/Id.ts"
-import * as Item from "../runtime/Item.ts"
 import * as Limit from "../runtime/Limit.ts"
-import * as Message from "../runtime/Message.ts"
+import type * as Message from "../runtime/Message.ts"
 import type * as Outcome from "../runtime/Outcome.ts"
 import * as OutboxItem from "../runtime/OutboxItem.ts"
-import * as Process from "../runtime/Process.ts"
-import * as Tag from "../runtime/Tag.ts"
+import type * as Tag from "../runtime/Tag.ts"
 import type { Answer, Query } from "./ComputeUnit.ts"
 import type * as Emission from "./Emission.ts"
-import * as Engine from "./Engine.ts"
 import * as Metadata from "./Metadata.ts"
-import type { Entry, Evaluated, Opening } from "./Sandbox.ts"
+import * as ProcessState from "./ProcessState.ts"
+import type { Entry, Evaluated, Inspected, Upgrade } from "./Sandbox.ts"
 import type { Invalid } from "./SandboxThread.ts"
+import * as SourcePositions from "./SourcePositions.ts"
 import * as Turn from "./Turn.ts"
 
-/** A process as it lives in a thread. Code that does not load has no memory. */
-export interface ProcessState {
-  readonly process: Process.Process
-  readonly metadata: Metadata.Metadata
-  readonly memory: Turn.Memory | Invalid
-}
-
-const read = (item: Uint8Array): Message.Message =>
-  Result.getOrThrow(Result.flatMap(Item.decode(item), (decoded) => Message.parse(decoded))) // examined before it came here
-
-const invalidOf = ({
-  message,
-  file,
-  line,
-  column,
-}: Extract<Turn.BootResult, { _tag: "ModuleInvalid" }>): Invalid => ({
-  detail: message,
-  file,
-  line,
-  column,
-})
-
-/** Why guest code does not load within the default limits, if it does not. */
-export const check = (source: Uint8Array): Invalid | undefined => {
-  const booted = Turn.boot(source, { fuel: Limit.fuelPerBootMax, memoryPagesMax: Limit.memoryPagesDefault })
-  return booted._tag === "Booted" ? undefined : invalidOf(booted)
-}
-
-const limitsOf = ({ fuelPerTurnMax, memoryPagesMax }: Process.Process): Turn.Limits => ({
-  fuel: fuelPerTurnMax,
-  memoryPagesMax,
-})
-
-/** The process before its slot 0. */
-export const open = ({ spawn, term, source }: Opening): ProcessState => {
-  const process = Result.getOrThrow(Process.fromSpawn(read(spawn)))
-  const booted = Turn.boot(source, { fuel: Limit.fuelPerBootMax, memoryPagesMax: process.memoryPagesMax })
-  const memory = booted._tag === "Booted" ? new Turn.Memory(booted.image) : invalidOf(booted)
-  return { process, metadata: Metadata.initial(Hash.sha256(spawn), term), memory }
-}
+type State = ProcessState.ProcessState
 
 /** Source of the turn's public randomness (spec 04 §2): sender and scheduler can both choose among values of it. */
 const seed = (process: Id.ProcessId, slot: number, head: Uint8Array): Uint8Array =>
@@ -70,18 +30,23 @@ const seed = (process: Id.ProcessId, slot: number, head: Uint8Array): Uint8Array
 
 const pairsOf = (tags: ReadonlyArray<Tag.Tag>) => tags.map(({ name, value }) => [name, value] as const)
 
+const infoOf = ({ process, metadata: { module } }: State): Turn.ProcessInfo => {
+  const { id, owner, scheduler, tags } = process
+  return { id, owner, module, scheduler, tags: pairsOf(tags) }
+}
+
 const inputOf = (
-  { process }: ProcessState,
+  state: State,
   message: Message.Message,
   { slot, timestamp, head }: Entry,
 ): Turn.TurnInput => {
-  const { id, owner, module, scheduler, tags } = process
+  const { id } = state.process
   return {
     slot,
     timestamp,
     head: Id.fromBytes(head),
     seed: seed(id, slot, head),
-    process: slot === 0 ? { id, owner, module, scheduler, tags: pairsOf(tags) } : undefined,
+    process: infoOf(state),
     message: {
       id: message.id,
       from: message.from,
@@ -122,21 +87,6 @@ const receive = (metadata: Metadata.Metadata, message: Message.Message, { pair, 
   if (cron !== undefined) metadata.cron.set(cron.name, cron.count)
 }
 
-/** State root (spec 04 §4). Code that does not load has no memory: its root commits to the metadata alone. */
-export const stateRoot = ({ metadata, memory }: ProcessState): Uint8Array => {
-  const engine = Engine.load().id
-  if (!(memory instanceof Turn.Memory))
-    return Hash.tagged("heddle/state/1", engine, Metadata.hash(metadata, Bytes.empty))
-  return Hash.tagged(
-    "heddle/state/1",
-    engine,
-    Metadata.hash(metadata, Turn.handleBytes(memory.boot.handles)),
-    Bytes.u32(memory.wasmPages),
-    memory.root(),
-    memory.globals,
-  )
-}
-
 type Ran = Pick<Evaluated, "outcome" | "trace">
 
 const nothing = { replies: [], views: [], outbox: [] }
@@ -146,10 +96,14 @@ const undone = (slot: number, message: Id.Id, error: Outcome.TurnError): Ran => 
   trace: { console: [], stack: undefined },
 })
 
+/** Errors that a guest wrote to its console, with the author's own files and lines. */
+const inAuthorsPlaces = ({ source }: State, lines: Turn.TurnResult["console"]): Turn.TurnResult["console"] =>
+  lines.map(([level, text]) => [level, SourcePositions.rewrite(source, text)])
+
 /** Runs the message; where that fails, lets the prelude answer who waits for it, on reserve fuel. */
 const run = (
   machine: Turn.Machine,
-  state: ProcessState,
+  state: State,
   memory: Turn.Memory,
   message: Message.Message,
   entry: Entry,
@@ -163,39 +117,68 @@ const run = (
     change = wanted
     return Metadata.broken(metadata, wanted)
   }
-  const turn = machine.turn(memory, input, limitsOf(process), objection)
+  const limits = ProcessState.limitsOf(process)
+  const turn =
+    entry.upgrade === undefined
+      ? machine.turn(memory, input, limits, objection)
+      : upgrade(machine, state, memory, entry.upgrade, input, objection)
   const { slot } = entry
-  const trace = { console: turn.console, stack: turn._tag === "Failed" ? turn.stack : undefined }
+  const trace = {
+    console: inAuthorsPlaces(state, turn.console),
+    stack:
+      turn._tag === "Failed" ? turn.stack && SourcePositions.rewrite(state.source, turn.stack) : undefined,
+  }
+  const outcome = { slot, message: message.id, fuelUsed: turn.fuelUsed }
   if (turn._tag === "Done") {
     const outbox = Metadata.apply(metadata, change)
     const { replies, views } = turn.emission
-    return {
-      outcome: {
-        slot,
-        message: message.id,
-        error: undefined,
-        fuelUsed: turn.fuelUsed,
-        replies,
-        views,
-        outbox,
-      },
-      trace,
-    }
+    return { outcome: { ...outcome, error: undefined, replies, views, outbox }, trace }
   }
   const error = { reason: turn.reason, message: turn.message }
-  const answered = machine.abandon(memory, input, turn, limitsOf(process), objection)
+  const answered = machine.abandon(memory, input, turn, limits, objection)
   const done = answered._tag === "Done"
   const outbox = done ? Metadata.apply(metadata, change) : []
   const replies = done ? answered.emission.replies : []
-  return {
-    outcome: { slot, message: message.id, error, fuelUsed: turn.fuelUsed, replies, views: [], outbox },
-    trace,
-  }
+  return { outcome: { ...outcome, error, replies, views: [], outbox }, trace }
 }
 
+/** Goes over to another program, and to its engine; where that fails, all stays as it was. */
+const upgrade = (
+  machine: Turn.Machine,
+  state: State,
+  memory: Turn.Memory,
+  { module, engine: wanted, source }: Upgrade,
+  input: Turn.TurnInput,
+  objection: Turn.Objection,
+): Turn.TurnResult => {
+  const stays = wanted === undefined && ProcessState.runs(state.engine, source)
+  const engine = stays ? state.engine : ProcessState.engineFor(source, wanted)
+  const image = ProcessState.bootFor(engine, source, state.process)
+  if (!(image instanceof Turn.BootImage)) return refusedUpgrade(image)
+  const limits = ProcessState.limitsOf(state.process)
+  const told = { ...input, process: { ...input.process, module } }
+  const { result, memory: next } = machine.upgrade(memory, image, told, limits, objection)
+  if (result._tag === "Failed") return result
+  state.engine = engine
+  state.source = source
+  state.memory = next
+  state.metadata.module = module
+  return result
+}
+
+const refusedUpgrade = ({ detail, file, line, column }: Invalid): Turn.Failed => ({
+  _tag: "Failed",
+  reason: "threw",
+  message: `the module does not load: ${detail} (${file}:${line}:${column})`,
+  stack: undefined,
+  failed: [],
+  fuelUsed: 0n,
+  console: [],
+})
+
 /** Evaluates the next slot. What fails in it is its outcome; only a host fault is thrown. */
-export const evaluate = (machine: Turn.Machine, state: ProcessState, entry: Entry): Evaluated => {
-  const message = read(entry.item)
+export const evaluate = (machine: Turn.Machine, state: State, entry: Entry): Evaluated => {
+  const message = ProcessState.read(entry.item)
   const { metadata, memory } = state
   const ran = (): Ran => {
     if (entry.inadmissible !== undefined)
@@ -208,13 +191,20 @@ export const evaluate = (machine: Turn.Machine, state: ProcessState, entry: Entr
       message: `${detail} (${file}:${line}:${column})`,
     })
   }
-  return { ...ran(), stateRoot: entry.root ? stateRoot(state) : undefined }
+  const done = ran()
+  state.slot = entry.slot
+  return {
+    ...done,
+    stateRoot: entry.root ? ProcessState.stateRoot(state) : undefined,
+    engine: state.engine.id,
+    ownBytes: state.memory instanceof Turn.Memory ? state.memory.ownBytes : 0,
+  }
 }
 
 /** Runs a message on a copy; `at` is the newest slot. Nothing of it stays. */
 export const query = (
   machine: Turn.Machine,
-  state: ProcessState,
+  state: State,
   { action, tags, data, from }: Query,
   at: Entry,
 ): Answer => {
@@ -232,10 +222,12 @@ export const query = (
   const queryHead = Hash.tagged("heddle/query/1", head)
   const id = Id.fromBytes(queryHead)
   const message = { id, from, fromProcess: false, target: process.id, action, tags, data }
-  const input = { slot: slot + 1, timestamp, head: id, seed: seed(process.id, slot + 1, queryHead), message }
+  const next = { slot: slot + 1, timestamp, head: id, seed: seed(process.id, slot + 1, queryHead) }
+  const input = { ...next, process: infoOf(state), message }
   const fuel = process.fuelPerTurnMax < Limit.fuelPerQueryMax ? process.fuelPerTurnMax : Limit.fuelPerQueryMax
-  const turn = machine.query(memory, input, { ...limitsOf(process), fuel })
-  const { fuelUsed, console } = turn
+  const turn = machine.query(memory, input, { ...ProcessState.limitsOf(process), fuel })
+  const { fuelUsed } = turn
+  const console = inAuthorsPlaces(state, turn.console)
   if (turn._tag === "Failed")
     return {
       slot,
@@ -254,4 +246,15 @@ export const query = (
       console,
     }
   return { slot, timestamp, fuelUsed, result: { value: reply?.value ?? null }, console }
+}
+
+/** What an expression comes to on a copy of the state. */
+export const inspect = (
+  machine: Turn.Machine,
+  { process, memory }: State,
+  expression: string,
+  { timestamp }: Entry,
+): Inspected => {
+  if (!(memory instanceof Turn.Memory)) return { text: memory.detail, console: [], fuelUsed: 0n }
+  return machine.inspect(memory, expression, ProcessState.limitsOf(process), timestamp)
 }

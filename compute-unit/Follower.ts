@@ -15,13 +15,14 @@ import * as Item from "../runtime/Item.ts"
 import * as Message from "../runtime/Message.ts"
 import * as OutboxProof from "../runtime/OutboxProof.ts"
 import * as Process from "../runtime/Process.ts"
+import * as Upgrade from "../runtime/Upgrade.ts"
 import type { LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
 import type { Seen } from "./OutcomeLog.ts"
 import type { Entry } from "./Sandbox.ts"
 
 /** An entry with what admission made of it, and the keys by which a repeat of it will be found. */
 export interface Examined {
-  readonly entry: Omit<Entry, "root">
+  readonly entry: Omit<Entry, "root" | "upgrade"> & { readonly upgrade: Upgrade.Upgrade | undefined }
   readonly log: Admission.LogState
   /** How a repeat of it is found; unset where it was not admitted, since what is not admitted can come again. */
   readonly seen: { readonly key: Uint8Array; readonly contentHash: Uint8Array } | undefined
@@ -120,6 +121,7 @@ const examined = (
       inadmissible: Result.isFailure(admitted) ? admitted.failure.reason : undefined,
       pair: proven?.kind === "message" ? proven.pair : undefined,
       cron: cron && { name: cron.cron.name, count: cron.count },
+      upgrade: Result.isSuccess(admitted) && log.process ? Upgrade.read(log.process, message) : undefined,
     },
     log: { ...next, head },
     seen: Result.isSuccess(admitted) ? { key: Message.repeatKey(message), contentHash } : undefined,

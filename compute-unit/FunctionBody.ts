@@ -15,21 +15,22 @@
  * The pass follows the operand stack only as far as a frame's words need it: its greatest height. After an
  * unconditional branch the height is that of the enclosing block, as in the specification's validation.
  */
+import * as MeterCode from "./MeterCode.ts"
 import * as Wasm from "./Wasm.ts"
-import { globalGet, globalSet, i32Const, i64Const, localGet, localTee, op, Refused } from "./Wasm.ts"
-
-export interface Signature {
-  readonly takes: number
-  readonly gives: ReadonlyArray<number>
-}
+import { call, op, Refused } from "./Wasm.ts"
+import type { FunctionType } from "./WasmInterface.ts"
 
 export interface Context {
-  readonly types: ReadonlyArray<Signature>
-  readonly functions: ReadonlyArray<Signature>
-  readonly fuel: number
-  readonly depth: number
-  readonly mark: number
+  readonly types: ReadonlyArray<FunctionType>
+  readonly functions: ReadonlyArray<FunctionType>
+  /** How a block is written that takes nothing and gives these. */
+  readonly blockType: (gives: ReadonlyArray<Wasm.ValueType>) => ReadonlyArray<number>
+  readonly counters: MeterCode.Counters
   readonly stackPointer?: number
+  /** The function that is called in place of `memory.grow`, where the host limits memory. */
+  readonly grow: number | undefined
+  /** Float globals that are kept as their bits, by index. */
+  readonly bits: ReadonlyMap<number, "f32" | "f64">
   readonly depthWordsMax: number
   readonly frameWordsMax: number
   readonly chargeValues: boolean
@@ -46,8 +47,8 @@ interface Open {
   readonly charge: Charge
   /** Whether a branch leads to its end. */
   branched: boolean
-  /** Whether a branch leads from within it to somewhere else than its end or beginning. */
-  left: boolean
+  /** The outermost of the open blocks to which a branch leads from within it, by its place among them. */
+  reach: number
 }
 
 /**
@@ -63,15 +64,8 @@ interface Charge {
 const slow = new Set([0x6d, 0x6e, 0x6f, 0x70, 0x7f, 0x80, 0x81, 0x82, 0x91, 0x95, 0x9f, 0xa3])
 const price = { slow: 8, call: 3, callIndirect: 4, bulk: 8, grow: 1_000 } as const
 
-/** Bulk instructions cost one fuel per 16 bytes; a page of `memory.grow` costs as many as its 65,536 bytes. */
-const bulkBytesShift = 4
-const growPageShift = 12
-
 /** Words of a frame beside its parameters, locals and operands: return address, saved registers, instance. */
 const frameWordsFixed = 16
-
-/** Scratch locals that the pass adds, after the function's own. */
-const scratch = [0x7e, 0x7f, 0x7c, 0x7d] as const
 
 /** ceil .. sqrt, add .. max and the conversion between widths may give any NaN; abs, neg and copysign move bits. */
 const givesNaN32 = (code: number): boolean => (code >= 0x8d && code <= 0x97) || code === 0xb6
@@ -85,14 +79,15 @@ export class FunctionBody {
   readonly #cursor: Wasm.Cursor
   readonly #context: Context
   readonly #index: number
-  /** Index of the first scratch local: i64, i32, f64, f32. */
-  readonly #scratch: number
+  readonly #scratch: MeterCode.Scratch
   readonly #parts: Array<Uint8Array | Charge> = []
   readonly #open: Array<Open> = []
   #charge: Charge = { tested: true, fuel: 1 }
   #height = 0
   #heightMax = 0
   #values = 0
+  /** Most operands that a call in it takes: a first tier has them on the stack once more for the callee. */
+  #passedMax = 0
   /** A function that calls none is held to the limit, but nobody sees what it would count. */
   #calls = false
 
@@ -101,64 +96,54 @@ export class FunctionBody {
     this.#context = context
     this.#index = index
     const signature = context.functions[index]!
-    if (signature.gives.length > 1)
-      throw new Refused("multi-value function", `function ${index} gives ${signature.gives.length} values`)
     const declared: Array<number> = []
-    let locals = signature.takes
+    let locals = signature.takes.length
     const groups = cursor.u32()
     for (let n = 0; n < groups; n++) {
       const count = cursor.u32()
       const type = cursor.u8()
-      Wasm.checkType(type)
+      Wasm.valueType(type)
       declared.push(...Wasm.unsigned(count), type)
       locals += count
     }
-    for (const type of scratch) declared.push(1, type)
-    this.#scratch = locals
+    for (const type of MeterCode.scratchTypes) declared.push(1, type)
+    const scratch = MeterCode.scratchTypes.length
+    this.#scratch = MeterCode.scratchFrom(locals)
 
     this.#begin(true, 1)
     const body = { base: 0, takes: 0, gives: signature.gives.length, charge: this.#charge }
-    this.#open.push({ kind: "function", ...body, branched: true, left: false })
+    this.#open.push({ kind: "function", ...body, branched: true, reach: 0 })
     while (this.#open.length > 0) this.#instruction()
 
     const values = context.chargeValues ? this.#values : 0
-    this.words = frameWordsFixed + locals + scratch.length + this.#heightMax + values
+    const passed = context.chargeValues ? this.#passedMax : 0
+    this.words = frameWordsFixed + locals + scratch + this.#heightMax + values + passed
     if (this.words > context.frameWordsMax)
       throw new Refused(
         "frame too large",
         `function ${index} takes ${this.words} stack words a call; at most ${context.frameWordsMax} are allowed`,
       )
-    this.bytes = this.#write([...Wasm.unsigned(groups + scratch.length), ...declared], signature)
+    this.bytes = this.#write([...Wasm.unsigned(groups + scratch), ...declared], signature)
   }
 
   /** Puts together locals, frame and body, now that every charge is known. */
-  #write(locals: ReadonlyArray<number>, { gives }: Signature): Uint8Array {
-    const { depth, fuel, depthWordsMax } = this.#context
-    const [i64, i32] = [this.#scratch, this.#scratch + 1]
-    const count = [...localGet(i32), ...globalSet(depth)]
-    const sum = [...globalGet(depth), ...i32Const(this.words), 0x6a, ...localTee(i32)]
-    const over = [...i32Const(depthWordsMax), 0x4a]
-    const trap = [op.if, 0x40, ...count, op.unreachable, op.end]
-    const enter = [...sum, ...over, ...trap, ...(this.#calls ? count : []), op.block, gives[0] ?? 0x40]
-    const uncount = [...globalGet(depth), ...i32Const(this.words), 0x6b, ...globalSet(depth)]
-    const leave = [op.end, ...(this.#calls ? uncount : []), op.end]
+  #write(locals: ReadonlyArray<number>, { gives }: FunctionType): Uint8Array {
+    const { blockType, counters, depthWordsMax } = this.#context
+    const scratch = this.#scratch
+    const enter = MeterCode.enterFrame(counters, scratch, this.words, depthWordsMax, this.#calls)
+    const block = [op.block, ...blockType(gives)]
+    const leave = this.#calls ? MeterCode.leaveFrame(counters, this.words) : []
     const parts = this.#parts.map((part) => {
       if (part instanceof Uint8Array) return part
       if (part.fuel === 0 && !part.tested) return new Uint8Array(0)
-      const less = [...globalGet(fuel), ...i64Const(part.fuel), 0x7d]
-      if (!part.tested) return Uint8Array.from([...less, ...globalSet(fuel)])
-      const test = [
-        ...localTee(i64),
-        ...globalSet(fuel),
-        ...localGet(i64),
-        ...i64Const(0),
-        0x53,
-        ...Wasm.trapIf,
-      ]
-      return Uint8Array.from([...less, ...test])
+      return Uint8Array.from(MeterCode.charge(counters, scratch, part.fuel, part.tested))
     })
     return new Uint8Array(
-      Buffer.concat([Uint8Array.from([...locals, ...enter]), ...parts, Uint8Array.from(leave)]),
+      Buffer.concat([
+        Uint8Array.from([...locals, ...enter, ...block]),
+        ...parts,
+        Uint8Array.from([op.end, ...leave, op.end]),
+      ]),
     )
   }
 
@@ -184,7 +169,13 @@ export class FunctionBody {
   #branch(label: number): void {
     const target = this.#open.at(-1 - label)!
     target.branched = true
-    for (const open of this.#open.slice(this.#open.length - label)) open.left = true
+    // Noted where the branch stands, and handed outwards when that ends: a module may have many of both.
+    this.#reach(this.#open.length - 1 - label)
+  }
+
+  #reach(place: number): void {
+    const inner = this.#open.at(-1)
+    if (inner !== undefined) inner.reach = Math.min(inner.reach, place)
   }
 
   /** What follows can't be reached: the height is that of the enclosing block. */
@@ -194,12 +185,20 @@ export class FunctionBody {
 
   #enter(kind: Open["kind"]): void {
     const type = this.#cursor.s33()
-    if (type < 0 && type !== -64) Wasm.checkType(type & 127)
+    if (type < 0 && type !== -64) Wasm.valueType(type & 127)
     const signature = type >= 0 ? this.#context.types[type]! : undefined
-    const takes = signature?.takes ?? 0
+    const takes = signature?.takes.length ?? 0
     const gives = signature?.gives.length ?? (type === -64 ? 0 : 1)
     const base = Math.max(0, this.#height - takes)
-    this.#open.push({ kind, base, takes, gives, charge: this.#charge, branched: kind === "if", left: false })
+    this.#open.push({
+      kind,
+      base,
+      takes,
+      gives,
+      charge: this.#charge,
+      branched: kind === "if",
+      reach: Infinity,
+    })
   }
 
   #instruction(): void {
@@ -233,13 +232,14 @@ export class FunctionBody {
         return this.#begin(false, 0)
       }
       case op.end: {
-        const { kind, base, gives, charge, branched, left } = this.#open.pop()!
+        const { kind, base, gives, charge, branched, reach } = this.#open.pop()!
+        this.#reach(reach)
         this.#height = base
         this.#give(gives)
         if (kind === "function") return
         copy()
         // What nothing leaves is passed through whole: what follows runs if and only if what stood before it did.
-        if (!left) this.#charge = charge
+        if (reach >= this.#open.length) this.#charge = charge
         // The end of a loop is reached by falling through only: a branch to a loop leads to its beginning.
         else if (branched && kind !== "loop") this.#begin(false, 0)
         return
@@ -272,11 +272,16 @@ export class FunctionBody {
       case op.callIndirect: {
         this.#charge.fuel += price.callIndirect
         const signature = this.#context.types[cursor.u32()]!
-        cursor.skip()
+        cursor.u32()
         this.#take(1)
         this.#call(signature)
         return copy()
       }
+      case op.globalGet:
+      case op.globalSet:
+        return this.#global(code, from)
+      case op.memoryGrow:
+        return this.#grow(from)
       case op.bulk:
         return this.#bulk(from)
       default:
@@ -284,10 +289,11 @@ export class FunctionBody {
     }
   }
 
-  #call({ takes, gives }: Signature): void {
+  #call({ takes, gives }: FunctionType): void {
     this.#calls = true
-    this.#values++
-    this.#take(takes)
+    this.#values += gives.length
+    this.#passedMax = Math.max(this.#passedMax, takes.length)
+    this.#take(takes.length)
     this.#give(gives.length)
   }
 
@@ -297,33 +303,44 @@ export class FunctionBody {
     if (shape === undefined) throw this.#refused(code)
     const cursor = this.#cursor
     Wasm.skipImmediate(cursor, shape.immediate)
-    this.#charge.fuel += code === op.memoryGrow ? price.grow : slow.has(code) ? price.slow : 1
+    this.#charge.fuel += slow.has(code) ? price.slow : 1
     this.#take(shape.takes)
     this.#give(shape.gives)
     // Constants and locals are kept nowhere but where they are; all other results may be kept across a call.
     if (shape.gives > 0 && !(code >= 0x20 && code <= 0x22) && !(code >= 0x41 && code <= 0x44)) this.#values++
-    if (code === op.memoryGrow) this.#chargeLength(growPageShift, "times")
     this.#parts.push(cursor.bytes.subarray(from, cursor.at))
-    const { stackPointer, mark } = this.#context
-    const [f64, f32] = [this.#scratch + 2, this.#scratch + 3]
-    if (code === op.globalSet && new Wasm.Cursor(cursor.bytes, from + 1).u32() === stackPointer)
-      this.#emit([
-        ...globalGet(stackPointer),
-        ...globalGet(mark),
-        0x49, // sp < mark
-        op.if,
-        0x40,
-        ...globalGet(stackPointer),
-        ...globalSet(mark),
-        op.end,
-      ])
-    // x, NaN, x == x ? : the value itself unless it is a NaN, which alone differs from itself.
-    const canonical32 = [0x43, 0, 0, 0xc0, 0x7f]
-    const canonical64 = [0x44, 0, 0, 0, 0, 0, 0, 0xf8, 0x7f]
-    if (givesNaN32(code))
-      this.#emit([...localTee(f32), ...canonical32, ...localGet(f32), ...localGet(f32), 0x5b, 0x1b])
-    if (givesNaN64(code))
-      this.#emit([...localTee(f64), ...canonical64, ...localGet(f64), ...localGet(f64), 0x61, 0x1b])
+    if (givesNaN32(code)) this.#emit(MeterCode.canonical32(this.#scratch))
+    if (givesNaN64(code)) this.#emit(MeterCode.canonical64(this.#scratch))
+  }
+
+  #global(code: typeof op.globalGet | typeof op.globalSet, from: number): void {
+    const cursor = this.#cursor
+    const index = cursor.u32()
+    const { bits, counters, stackPointer } = this.#context
+    const type = bits.get(index)
+    this.#charge.fuel++
+    if (code === op.globalGet) {
+      this.#give(1)
+      this.#values++
+    } else {
+      this.#take(1)
+      if (type !== undefined) this.#emit([type === "f32" ? op.bitsOfF32 : op.bitsOfF64])
+    }
+    this.#parts.push(cursor.bytes.subarray(from, cursor.at))
+    if (code === op.globalGet) {
+      if (type !== undefined) this.#emit([type === "f32" ? op.f32OfBits : op.f64OfBits])
+    } else if (index === stackPointer) this.#emit(MeterCode.mark(counters, stackPointer))
+  }
+
+  #grow(from: number): void {
+    const cursor = this.#cursor
+    const { grow } = this.#context
+    cursor.memory()
+    this.#charge.fuel += price.grow
+    this.#values++
+    if (grow !== undefined) return this.#emit(call(grow))
+    this.#chargeLength(MeterCode.growPageShift, "times")
+    this.#parts.push(cursor.bytes.subarray(from, cursor.at))
   }
 
   /** The instructions behind 0xfc: saturating conversions, memory in bulk, tables. */
@@ -335,13 +352,14 @@ export class FunctionBody {
       this.#values++
     } else if (code === 8 || code === 10 || code === 11) {
       this.#charge.fuel += price.bulk
-      cursor.skip()
-      if (code !== 11) cursor.skip()
-      this.#chargeLength(bulkBytesShift, "over")
+      if (code === 8) cursor.u32()
+      if (code === 10) cursor.memory()
+      cursor.memory()
+      this.#chargeLength(MeterCode.bulkBytesShift, "over")
       this.#take(3)
     } else if (code === 16) {
       this.#charge.fuel++
-      cursor.skip()
+      cursor.u32()
       this.#give(1)
     } else if (code <= 17) {
       throw new Refused("hidden state", `function ${this.#index} changes a table or drops a segment`)
@@ -349,25 +367,8 @@ export class FunctionBody {
     this.#parts.push(cursor.bytes.subarray(from, cursor.at))
   }
 
-  /** Charges for the length on top of the operand stack, and tests: nothing of a bulk operation runs unpaid. */
   #chargeLength(shift: number, by: "times" | "over"): void {
-    const { fuel } = this.#context
-    const [i64, i32] = [this.#scratch, this.#scratch + 1]
-    this.#emit([
-      ...localTee(i32),
-      ...globalGet(fuel),
-      ...localGet(i32),
-      0xad, // as i64, unsigned
-      ...i64Const(shift),
-      by === "times" ? 0x86 : 0x88,
-      0x7d,
-      ...localTee(i64),
-      ...globalSet(fuel),
-      ...localGet(i64),
-      ...i64Const(0),
-      0x53,
-      ...Wasm.trapIf,
-    ])
+    this.#emit(MeterCode.chargeLength(this.#context.counters, this.#scratch, shift, by))
   }
 
   #refused(code: number): Refused {

@@ -5,13 +5,28 @@
 import * as Bytes from "../runtime/Bytes.ts"
 import * as Hash from "../runtime/Hash.ts"
 
-const names = ["runtime", "context", "io", "scratch", "turn", "end", "abandon", "describe"] as const
+const names = [
+  "runtime",
+  "context",
+  "io",
+  "scratch",
+  "turn",
+  "end",
+  "abandon",
+  "describe",
+  "exportState",
+  "importState",
+  "inspect",
+] as const
 
 /**
  * Addresses. `io` is the buffer shared with intrinsics; `scratch` 16 bytes for the context that a job ran in and for
- * the one argument of a call; the last four are functions of the prelude.
+ * the one argument of a call; the others are functions of the prelude.
  */
 export type Handles = { readonly [Name in (typeof names)[number]]: number }
 
-export const handleBytes = (handles: Handles): Uint8Array =>
-  Hash.layout("handles", ...names.map((name) => Bytes.u32(handles[name])))
+/** As the metadata commits to them; empty where no guest is driven by any. */
+export const handleBytes = (handles: Handles | undefined): Uint8Array =>
+  handles === undefined
+    ? Bytes.empty
+    : Hash.layout("handles", ...names.map((name) => Bytes.u32(handles[name])))

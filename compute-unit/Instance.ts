@@ -8,8 +8,7 @@
  * Memory can't shrink, and guest code sees its size: an instance takes processes of exactly its own size.
  */
 import { type BootImage, pageBytes, zeroPage } from "./BootImage.ts"
-import type { Engine } from "./Engine.ts"
-import { Guest, wasmPageBytes } from "./Guest.ts"
+import { type Guest, wasmPageBytes } from "./Guest.ts"
 import type { Memory } from "./Memory.ts"
 
 /** Pages compared at once before they are compared one by one. */
@@ -24,8 +23,8 @@ export class Instance {
   /** Indices of pages loaded that may differ from the boot image. */
   readonly #loaded = new Set<number>()
 
-  constructor(engine: Engine, wasmPages: number) {
-    this.guest = new Guest(engine, wasmPages)
+  constructor(guest: Guest) {
+    this.guest = guest
     this.#shadow = Buffer.from(this.guest.bytes)
   }
 
@@ -46,6 +45,7 @@ export class Instance {
       this.#write(index, page)
       this.#loaded.add(index)
     }
+    this.guest.globals = memory.globals
     this.#memory = memory
     this.#version = memory.version
   }
@@ -65,7 +65,7 @@ export class Instance {
       bytes.copy(this.#shadow, index * pageBytes, index * pageBytes, (index + 1) * pageBytes)
       this.#loaded.add(index)
     }
-    memory.commit(changed, bytes)
+    memory.commit(changed, bytes, this.guest.globals)
     this.#version = memory.version
   }
 
@@ -76,6 +76,7 @@ export class Instance {
     this.#eachChange((index) =>
       this.#shadow.copy(bytes, index * pageBytes, index * pageBytes, (index + 1) * pageBytes),
     )
+    if (this.#memory !== undefined) this.guest.globals = this.#memory.globals
     return true
   }
 
@@ -84,8 +85,11 @@ export class Instance {
     const before = this.#boot
     for (let index = 0; index < this.#shadow.length / pageBytes; index++) {
       const page = boot.pages[index]
-      // In a new instance stands what its segments wrote.
-      const stands = before !== undefined && before.pages[index] === page && !this.#loaded.has(index)
+      // In a new instance stands what its segments wrote, and zeros that are best left untouched.
+      const stands =
+        before === undefined
+          ? page === undefined && this.#isZero(index)
+          : before.pages[index] === page && !this.#loaded.has(index)
       if (!stands) this.#write(index, page ?? zeroPage)
     }
     this.#loaded.clear()
@@ -93,25 +97,27 @@ export class Instance {
     this.guest.handles = boot.handles
   }
 
+  #isZero(index: number): boolean {
+    return this.#shadow.compare(zeroPage, 0, pageBytes, index * pageBytes, (index + 1) * pageBytes) === 0
+  }
+
   #write(index: number, page: Uint8Array): void {
     this.guest.bytes.set(page, index * pageBytes)
     this.#shadow.set(page, index * pageBytes)
   }
 
-  /** Visits the pages that differ from the shadow, in static data and the heap. The stack between them is zero. */
+  /** Visits the pages that differ from the shadow, where turns write. */
   #eachChange(visit: (index: number) => void): void {
-    const { bytes, dataEnd, stackBase } = this.guest
-    const regions = [
-      [0, Math.ceil(dataEnd / pageBytes)],
-      [Math.floor(stackBase / pageBytes), this.#shadow.length / pageBytes],
-    ] as const
+    const { bytes, written } = this.guest
     const differs = (from: number, to: number): boolean =>
       this.#shadow.compare(bytes, from * pageBytes, to * pageBytes, from * pageBytes, to * pageBytes) !== 0
-    for (const [start, end] of regions)
-      for (let from = start; from < end; from += chunkPages) {
-        const to = Math.min(from + chunkPages, end)
+    for (const [start, end] of written) {
+      const last = Math.min(Math.ceil(end / pageBytes), this.#shadow.length / pageBytes)
+      for (let from = Math.floor(start / pageBytes); from < last; from += chunkPages) {
+        const to = Math.min(from + chunkPages, last)
         if (differs(from, to))
           for (let index = from; index < to; index++) if (differs(index, index + 1)) visit(index)
       }
+    }
   }
 }

@@ -13,13 +13,20 @@
  * - **NaN.** After each float instruction whose NaN may differ between processors, the one canonical NaN.
  * - **State.** Every mutable global is exported as `__global_<index>`; a start function becomes the export
  *   `__start`, so that nothing runs before the host has set the fuel.
+ * - **Growth**, of an author's module. `memory.grow` is held to `__pages_max` (i32), which the host sets. Where a turn
+ *   asks for more, it gets -1 and `__denied` (i32) is 1; what the host itself can't give is a trap, with
+ *   `__denied` 2. An engine's memory grows through an import instead.
+ * - **Floats between turns**, of an author's module. JavaScript may lose which NaN a float is, so a mutable float
+ *   global is kept as its bits, in an integer global.
  *
  * The values computed and the memory written stay exactly those of the original. What can't be metered, or would
  * keep state out of memory and globals, is refused by name.
  */
-import { FunctionBody, type Signature } from "./FunctionBody.ts"
+import { FunctionBody } from "./FunctionBody.ts"
+import * as MeterCode from "./MeterCode.ts"
 import * as Wasm from "./Wasm.ts"
-import { Refused } from "./Wasm.ts"
+import { i32Const, i64Const, op, Refused } from "./Wasm.ts"
+import * as WasmInterface from "./WasmInterface.ts"
 
 export interface Options {
   /** Index of the global that is the program's stack pointer, where it has one. */
@@ -35,11 +42,17 @@ export interface Options {
    * them alive across a call, and a hostile module can make it do so; a known one, tried on both tiers, can't.
    */
   readonly chargeValues: boolean
+  /**
+   * Whether the module is an author's: it grows its memory itself, and its globals are kept between turns by a
+   * host that knows nothing of it.
+   */
+  readonly authored?: boolean
 }
 
 export interface MutableGlobal {
   readonly index: number
-  readonly type: Exclude<Wasm.ValueType, "reference">
+  /** As the host sees it: of a float that is kept as its bits, the integer. */
+  readonly type: "i32" | "i64" | "f32" | "f64"
 }
 
 export type Instrumented =
@@ -50,6 +63,13 @@ export type Instrumented =
       readonly globals: ReadonlyArray<MutableGlobal>
       /** Stack words of the largest frame. */
       readonly frameWordsLargest: number
+      /** What the module itself imports and exports, without what the pass adds. */
+      readonly imports: ReadonlyArray<WasmInterface.Import>
+      readonly exports: ReadonlyArray<WasmInterface.Export>
+      /** Memory as the module declares it; none where it has none. */
+      readonly memory: WasmInterface.Memory | undefined
+      /** Whether there is an export `__start`, to be called before any other. */
+      readonly start: boolean
     }
   | { readonly _tag: "Refused"; readonly refusal: Wasm.Refusal; readonly detail: string }
 
@@ -68,183 +88,192 @@ export const instrument = (wasm: Uint8Array, options: Options): Instrumented => 
   }
 }
 
+/** All that 32 bits address. */
+const pagesOf32Bits = 65_536
+
 class Pass {
   readonly #options: Options
   readonly #sections: Map<number, Uint8Array>
-  readonly #types: Array<Signature> = []
-  /** Signatures of all functions by index: imported ones first, then the module's own. */
-  readonly #functions: Array<Signature> = []
-  readonly #globals: Array<MutableGlobal> = []
-  #globalCount = 0
-  #memoryCount = 0
-  #importedFunctions = 0
-  #frameWordsLargest = 0
+  readonly #declared: WasmInterface.WasmInterface
+  readonly #counters: MeterCode.Counters
+  /** Types that the pass adds, after the module's own. */
+  readonly #typesAdded: Array<WasmInterface.FunctionType> = []
 
   constructor(wasm: Uint8Array, options: Options) {
     this.#options = options
     this.#sections = Wasm.sections(wasm)
+    this.#declared = WasmInterface.read(this.#sections)
+    const [fuel, depth, mark, pagesMax, denied] = [0, 1, 2, 3, 4].map(
+      (n) => this.#declared.globals.length + n,
+    )
+    this.#counters = { fuel, depth, mark, pagesMax, denied } as MeterCode.Counters // five numbers
   }
 
   run(): Instrumented {
-    if (this.#sections.has(Wasm.sectionId.tag))
-      throw new Refused("exceptions", "exception tags are not supported")
-    this.#readTypes()
-    this.#rewriteImports()
-    this.#importedFunctions = this.#functions.length
-    this.#each(Wasm.sectionId.function, (cursor) => this.#functions.push(this.#types[cursor.u32()]!))
+    const { imports, exports, memory, start } = this.#declared
     this.#rewriteMemory()
-    this.#rewriteGlobals()
-    this.#rewriteExports()
-    this.#rewriteCode()
+    const bits = this.#rewriteGlobals()
+    const globals = this.#mutable(bits)
+    this.#rewriteExports(globals)
+    const frameWordsLargest = this.#rewriteCode(bits)
     return {
       _tag: "Instrumented",
       bytes: Wasm.assemble(this.#sections),
-      globals: this.#globals,
-      frameWordsLargest: this.#frameWordsLargest,
+      globals,
+      frameWordsLargest,
+      imports,
+      exports,
+      memory: memory && { pagesMin: memory.pagesMin, pagesMax: memory.pagesMax },
+      start: start !== undefined,
     }
   }
 
-  /** Visits each entry of a section that is a vector; the visitor reads exactly one entry. */
-  #each(section: number, visit: (cursor: Wasm.Cursor) => void): void {
-    const cursor = new Wasm.Cursor(this.#sections.get(section) ?? Uint8Array.of(0))
-    for (let n = cursor.u32(); n > 0; n--) visit(cursor)
+  #section(id: number): Uint8Array {
+    return this.#sections.get(id) ?? Uint8Array.of(0)
   }
 
-  #readTypes(): void {
-    this.#each(Wasm.sectionId.type, (cursor) => {
-      if (cursor.u8() !== 0x60) throw new Refused("unknown type", "a type is not a function")
-      const [takes, gives] = [cursor.block(), cursor.block()]
-      for (const type of [...takes, ...gives]) Wasm.checkType(type)
-      this.#types.push({ takes: takes.length, gives: [...gives] })
-    })
-  }
-
-  #rewriteImports(): void {
-    const section = this.#sections.get(Wasm.sectionId.import)
-    if (section === undefined) return
-    const cursor = new Wasm.Cursor(section)
-    const count = cursor.u32()
-    const out: Array<number> = Wasm.unsigned(count)
-    for (let n = 0; n < count; n++) {
-      const from = cursor.at
-      cursor.block()
-      cursor.block()
-      const kind = cursor.u8()
-      if (kind === 2) {
-        out.push(...section.subarray(from, cursor.at), ...this.#memoryLimits(cursor))
-        continue
-      }
-      if (kind === 0) this.#functions.push(this.#types[cursor.u32()]!)
-      else if (kind === 1) {
-        Wasm.checkType(cursor.u8())
-        const bounded = cursor.u8() & 1
-        cursor.skip()
-        if (bounded) cursor.skip()
-      } else if (kind === 3) this.#readGlobalType(cursor)
-      else throw new Refused("exceptions", "exception tags are not supported")
-      out.push(...section.subarray(from, cursor.at))
-    }
-    this.#sections.set(Wasm.sectionId.import, Uint8Array.from(out))
-  }
-
-  #memoryLimits(cursor: Wasm.Cursor): Array<number> {
-    if (++this.#memoryCount > 1) throw new Refused("several memories", "a module has one memory")
-    const flags = cursor.u8()
-    if (flags & 2) throw new Refused("threads", "shared memory is not supported")
-    if (flags & 4) throw new Refused("64-bit memory", "memory is addressed by 32 bits")
-    const min = cursor.u32()
-    const max = flags & 1 ? cursor.u32() : undefined
-    const pages = this.#options.memoryPages
-    if (pages !== undefined) return [1, ...Wasm.unsigned(pages.min), ...Wasm.unsigned(pages.max)]
-    return max === undefined ? [0, ...Wasm.unsigned(min)] : [1, ...Wasm.unsigned(min), ...Wasm.unsigned(max)]
+  /** Puts `code`, which holds `count` entries, after those of a section that is a vector. */
+  #append(id: number, count: number, code: ReadonlyArray<number>): void {
+    const cursor = new Wasm.Cursor(this.#section(id))
+    const all = Wasm.unsigned(cursor.u32() + count)
+    this.#sections.set(id, Uint8Array.from([...all, ...cursor.bytes.subarray(cursor.at), ...code]))
   }
 
   #rewriteMemory(): void {
-    this.#each(Wasm.sectionId.memory, (cursor) =>
-      this.#sections.set(Wasm.sectionId.memory, Uint8Array.of(1, ...this.#memoryLimits(cursor))),
-    )
-  }
-
-  #readGlobalType(cursor: Wasm.Cursor): void {
-    const type = Wasm.checkType(cursor.u8())
-    const index = this.#globalCount++
-    if (cursor.u8() === 0) return
-    if (type === "reference") throw new Refused("hidden state", `global ${index} is a mutable reference`)
-    this.#globals.push({ index, type })
-  }
-
-  #rewriteGlobals(): void {
-    const section = this.#sections.get(Wasm.sectionId.global) ?? Uint8Array.of(0)
-    const cursor = new Wasm.Cursor(section)
-    const count = cursor.u32()
-    const from = cursor.at
-    for (let n = 0; n < count; n++) {
-      this.#readGlobalType(cursor)
-      for (let op = cursor.u8(); op !== 0x0b; op = cursor.u8()) {
-        const shape = Wasm.shapes[op]
-        if (shape === undefined)
-          throw new Refused("unknown opcode", `opcode 0x${op.toString(16)} in a constant`)
-        Wasm.skipImmediate(cursor, shape.immediate)
-      }
-    }
-    const counters = [0x7e, 1, 0x42, 0, 0x0b, 0x7f, 1, 0x41, 0, 0x0b, 0x7f, 1, 0x41, 0, 0x0b] // fuel, depth, mark = 0
-    const own = section.subarray(from)
+    const pages = this.#options.memoryPages
+    const { memory } = this.#declared
+    if (pages === undefined || memory === undefined) return
+    const { section, from, to } = memory.place
+    const bytes = this.#section(section)
+    const limits = [1, ...Wasm.unsigned(pages.min), ...Wasm.unsigned(pages.max)]
     this.#sections.set(
-      Wasm.sectionId.global,
-      Uint8Array.from([...Wasm.unsigned(count + 3), ...own, ...counters]),
+      section,
+      Uint8Array.from([...bytes.subarray(0, from), ...limits, ...bytes.subarray(to)]),
     )
   }
 
-  #rewriteExports(): void {
-    const section = this.#sections.get(Wasm.sectionId.export) ?? Uint8Array.of(0)
-    this.#each(Wasm.sectionId.export, (cursor) => {
-      const name = new TextDecoder().decode(cursor.block())
-      if (name.startsWith("__")) {
-        const ours = ["__fuel", "__depth", "__mark", "__sp", "__start"]
-        if (ours.includes(name) || name.startsWith("__global_"))
-          throw new Refused("reserved name", `the export "${name}" has a name that metering uses`)
-      }
-      cursor.u8()
-      cursor.skip()
+  /** Adds the counters, all 0. Gives the float globals that are kept as their bits from here on. */
+  #rewriteGlobals(): ReadonlyMap<number, "f32" | "f64"> {
+    const bits = new Map<number, "f32" | "f64">()
+    const own = this.#declared.globals.flatMap(({ type, mutable, initial }, index) => {
+      if (initial === undefined) return []
+      if (!this.#options.authored || !mutable || (type !== "f32" && type !== "f64"))
+        return [[Wasm.typeByte[type], mutable ? 1 : 0, ...initial, op.end]]
+      bits.set(index, type)
+      return [[Wasm.typeByte[bitsType[type]], 1, ...this.#bitsOf(initial), op.end]]
     })
-    const { fuel, depth, mark } = this.#counters
+    const counters = [i64Counter].concat(
+      Array.from({ length: this.#options.authored ? 4 : 2 }, () => i32Counter),
+    )
+    const all = [...own, ...counters]
+    this.#sections.set(Wasm.sectionId.global, Uint8Array.from([...Wasm.unsigned(all.length), ...all.flat()]))
+    return bits
+  }
+
+  /** The constant of a float global as that of an integer. */
+  #bitsOf(initial: Uint8Array): Array<number> {
+    let constant = initial
+    while (constant[0] === op.globalGet) {
+      const index = new Wasm.Cursor(constant, 1).u32()
+      const of = this.#declared.globals[index]!.initial
+      if (of === undefined)
+        throw new Refused("hidden state", `a mutable float begins as global ${index}, which is imported`)
+      constant = of
+    }
+    const bits = new DataView(constant.buffer, constant.byteOffset + 1) // after the opcode
+    return constant[0] === op.f32Const
+      ? i32Const(bits.getInt32(0, true))
+      : i64Const(bits.getBigInt64(0, true))
+  }
+
+  #mutable(bits: ReadonlyMap<number, "f32" | "f64">): ReadonlyArray<MutableGlobal> {
+    return this.#declared.globals.flatMap(({ type, mutable }, index) => {
+      if (!mutable) return []
+      if (type === "funcref" || type === "externref")
+        throw new Refused("hidden state", `global ${index} is a mutable reference`)
+      const float = bits.get(index)
+      return [{ index, type: float === undefined ? type : bitsType[float] }]
+    })
+  }
+
+  #rewriteExports(mutable: ReadonlyArray<MutableGlobal>): void {
+    const { exports, start } = this.#declared
+    for (const { name } of exports)
+      if (reservedNames.has(name) || name.startsWith(globalName("")))
+        throw new Refused("reserved name", `the export "${name}" has a name that metering uses`)
+    const { fuel, depth, mark, pagesMax, denied } = this.#counters
+    const { stackPointer, authored } = this.#options
     const globals: Array<readonly [string, number]> = [
       ["__fuel", fuel],
       ["__depth", depth],
       ["__mark", mark],
     ]
-    if (this.#options.stackPointer !== undefined) globals.push(["__sp", this.#options.stackPointer])
-    for (const { index } of this.#globals) globals.push([`__global_${index}`, index])
+    if (authored) globals.push(["__pages_max", pagesMax], ["__denied", denied])
+    if (stackPointer !== undefined) globals.push(["__sp", stackPointer])
+    for (const { index } of mutable) globals.push([globalName(index), index])
     const added = globals.map(([name, index]) => [...Wasm.name(name), 3, ...Wasm.unsigned(index)])
-    const start = this.#sections.get(Wasm.sectionId.start)
-    if (start !== undefined) added.push([...Wasm.name("__start"), 0, ...start])
+    if (start !== undefined) added.push([...Wasm.name("__start"), 0, ...Wasm.unsigned(start)])
+    this.#append(Wasm.sectionId.export, added.length, added.flat())
     this.#sections.delete(Wasm.sectionId.start)
-    const cursor = new Wasm.Cursor(section)
-    const count = Wasm.unsigned(cursor.u32() + added.length)
-    this.#sections.set(
-      Wasm.sectionId.export,
-      Uint8Array.from([...count, ...section.subarray(cursor.at), ...added.flat()]),
-    )
   }
 
-  /** Indices of the three globals that the pass adds, after all others. */
-  get #counters(): { readonly fuel: number; readonly depth: number; readonly mark: number } {
-    return { fuel: this.#globalCount, depth: this.#globalCount + 1, mark: this.#globalCount + 2 }
-  }
-
-  #rewriteCode(): void {
-    const section = this.#sections.get(Wasm.sectionId.code)
-    if (section === undefined) return
-    const context = { ...this.#options, ...this.#counters, types: this.#types, functions: this.#functions }
+  /** Rewrites every function and adds that which stands in place of `memory.grow`. Gives the largest frame's words. */
+  #rewriteCode(bits: ReadonlyMap<number, "f32" | "f64">): number {
+    const { types, functions, functionsImported, memory } = this.#declared
+    const grow = this.#options.authored && memory !== undefined ? functions.length : undefined
+    const blockType = (gives: ReadonlyArray<Wasm.ValueType>) => this.#blockType(gives)
+    const context = { ...this.#options, counters: this.#counters, types, blockType, functions, grow, bits }
+    const cursor = new Wasm.Cursor(this.#section(Wasm.sectionId.code))
+    const count = cursor.u32()
     const out: Array<Uint8Array> = []
-    let index = this.#importedFunctions
-    this.#each(Wasm.sectionId.code, (cursor) => {
-      const body = new FunctionBody(new Wasm.Cursor(cursor.block()), index, context)
-      this.#frameWordsLargest = Math.max(this.#frameWordsLargest, body.words)
-      out.push(Uint8Array.from(Wasm.unsigned(body.bytes.length)), body.bytes)
-      index++
-    })
-    const count = Wasm.unsigned(index - this.#importedFunctions)
-    this.#sections.set(Wasm.sectionId.code, new Uint8Array(Buffer.concat([Uint8Array.from(count), ...out])))
+    const add = (body: Uint8Array): void => void out.push(Uint8Array.from(Wasm.unsigned(body.length)), body)
+    let largest = 0
+    for (let n = 0; n < count; n++) {
+      const body = new FunctionBody(new Wasm.Cursor(cursor.block()), functionsImported + n, context)
+      largest = Math.max(largest, body.words)
+      add(body.bytes)
+    }
+    if (grow !== undefined) {
+      const declared = Math.min(memory?.pagesMax ?? pagesOf32Bits, pagesOf32Bits)
+      this.#append(Wasm.sectionId.function, 1, Wasm.unsigned(this.#typeOf(growType)))
+      add(Uint8Array.from(MeterCode.growBody(this.#counters, declared)))
+    }
+    const functionsOwn = Uint8Array.from(Wasm.unsigned(count + (grow === undefined ? 0 : 1)))
+    if (out.length > 0)
+      this.#sections.set(Wasm.sectionId.code, new Uint8Array(Buffer.concat([functionsOwn, ...out])))
+    const added = this.#typesAdded.flatMap(({ takes, gives }) => [0x60, ...bytesOf(takes), ...bytesOf(gives)])
+    this.#append(Wasm.sectionId.type, this.#typesAdded.length, added)
+    return largest
+  }
+
+  /** How a block is written that takes nothing and gives `gives`. */
+  #blockType(gives: ReadonlyArray<Wasm.ValueType>): Array<number> {
+    const [first, ...more] = gives
+    if (first === undefined) return [op.empty]
+    return more.length === 0 ? [Wasm.typeByte[first]] : Wasm.signed(this.#typeOf({ takes: [], gives }))
+  }
+
+  /** Index of a type that is added, once. */
+  #typeOf(type: WasmInterface.FunctionType): number {
+    const [own, text] = [this.#declared.types.length, JSON.stringify(type)]
+    const known = this.#typesAdded.findIndex((added) => JSON.stringify(added) === text)
+    return known >= 0 ? own + known : own + this.#typesAdded.push(type) - 1
   }
 }
+
+/** The integer that holds the bits of a float. */
+const bitsType = { f32: "i32", f64: "i64" } as const
+
+const i64Counter = [Wasm.typeByte.i64, 1, op.i64Const, 0, op.end]
+const i32Counter = [Wasm.typeByte.i32, 1, op.i32Const, 0, op.end]
+
+const growType = { takes: ["i32"], gives: ["i32"] } as const
+
+const bytesOf = (types: ReadonlyArray<Wasm.ValueType>): Array<number> => [
+  ...Wasm.unsigned(types.length),
+  ...types.map((type) => Wasm.typeByte[type]),
+]
+
+const reservedNames = new Set(["__fuel", "__depth", "__mark", "__pages_max", "__denied", "__sp", "__start"])
+
+const globalName = (index: number | ""): string => `__global_${index}`

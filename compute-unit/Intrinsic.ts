@@ -2,221 +2,115 @@
  * Intrinsics: the fixed, numbered table of functions that guest code can call outside its own memory.
  *
  * They are the one exception to "no host functions", and they touch nothing but the turn: some are pure functions of
- * guest memory, the others move the turn's own bytes in and out. Each works on one buffer of 64 KiB, `io`, that the
- * guest allocated when it booted. Arguments are whole numbers or strings. A price is charged before the work,
- * no intrinsic calls back into the engine, and none allocates guest memory, so an image restored anywhere computes
- * the same. Only the prelude holds them; it never hands out the buffer.
+ * guest memory, the others move the turn's own bytes in and out. A price is charged before the work, no intrinsic
+ * calls back into the engine, and none allocates guest memory, so an image restored anywhere computes the same. Of a
+ * script's functions only the prelude holds them; it never hands out the buffer. A plain module imports those that
+ * need neither strings nor the turn's output.
  *
- * | number | call | does |
- * | --- | --- | --- |
- * | 1 | `sha256(at, length)` | writes SHA-256 of io[at, at + length) to io[0, 32) |
- * | 2 | `utf8(text, from, at)` | writes UTF-8 of `text` from unit `from` on to io[at..], as much as fits whole; io[0, 4) = bytes written, io[4, 8) = first unit not written |
- * | 3 | `read(from, at, length)` | copies input[from, from + length) of the turn to io[at..] |
- * | 4 | `write(at, length)` | appends io[at, at + length) to the output of the turn |
- * | 5 | `digest(from)` | writes SHA-256 of output[from..] to io[0, 32) |
- * | 6 | `log(level, at, length)` | a line of the console: level 0-4, text in io |
- * | 7 | `fromId(text, at)` | io[0] = 1 and the 32 bytes of an id to io[at..], or io[0] = 0 where the text is none |
- * | 8 | `toId(at)` | writes the 43 letters of the id io[at, at + 32) to io[0, 43) |
+ * `m` is what places point into and `answer` where the answer goes (`Arguments.ts`): for a script both are `io`.
+ *
+ * | number | call | does | plain |
+ * | --- | --- | --- | --- |
+ * | 1 | `sha256(at, length)` | SHA-256 of m[at, at + length) to answer[0, 32) | yes |
+ * | 2 | `utf8(text, from, at)` | UTF-8 of `text` from unit `from` on to io[at..], as much as fits whole; answer[0, 4) = bytes written, answer[4, 8) = first unit not written | |
+ * | 3 | `read(from, at, length)` | copies input[from, from + length) of the turn to m[at..] | yes |
+ * | 4 | `write(at, length)` | appends io[at, at + length) to the output of the turn | |
+ * | 5 | `digest(from)` | SHA-256 of output[from..] to answer[0, 32) | |
+ * | 6 | `log(level, at, length)` | a line of the console: level 0-4, text in m | yes |
+ * | 7 | `fromId(text, at)` | answer[0] = 1 and the 32 bytes of an id to io[at..], or answer[0] = 0 where the text is none | |
+ * | 8 | `toId(at)` | the 43 letters of the id io[at, at + 32) to answer[0, 43) | |
+ * | 9 | `hash(algorithm, at, length, size)` | hash of m[at, at + length) to answer[0, size) | yes |
+ * | 10 | `digestOf(algorithm, from, size)` | hash of output[from..] to answer[0, size) | |
+ * | 11 | `unwrite(length)` | cuts the output of the turn to its first `length` bytes | |
+ * | 12 | `verify(type, key at, length, message at, length, signature at, length, context at, length)` | answer[0] = 1 where the signature is good, else 0 | yes |
  */
 import * as Bytes from "../runtime/Bytes.ts"
 import * as Hash from "../runtime/Hash.ts"
 import * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
+import { type Arguments, BadCall, ioBytes } from "./Arguments.ts"
+import { levels } from "./Channel.ts"
+import * as HashAlgorithm from "./HashAlgorithm.ts"
+import * as SignatureScheme from "./SignatureScheme.ts"
+import * as Utf8 from "./Utf8.ts"
+
+export { type Arguments, BadCall, ioBytes, PlainArguments, ScriptArguments } from "./Arguments.ts"
+export { Channel } from "./Channel.ts"
 
 /** Letters of an id as text. */
 const idLetters = 43
 
-/** Bytes of the buffer that guest and intrinsics share. */
-export const ioBytes = 65_536
-
-export const levels = ["debug", "log", "info", "warn", "error"] as const
-
-const noBytes = new Uint8Array(0)
-
-/** What a turn takes in beside its message, and what it gives out beside its result. */
-export class Channel {
-  readonly input: Uint8Array
-  readonly console: Array<readonly [level: string, text: string]> = []
-  #consoleBytes = 0
-  #output = noBytes
-  #length = 0
-
-  constructor(input: Uint8Array) {
-    this.input = input
-  }
-
-  get output(): Uint8Array {
-    return this.#output.subarray(0, this.#length)
-  }
-
-  append(bytes: Uint8Array): void {
-    const length = this.#length + bytes.length
-    if (length > this.#output.length) {
-      const larger = new Uint8Array(Math.max(1_024, 2 * length))
-      larger.set(this.output)
-      this.#output = larger
-    }
-    this.#output.set(bytes, this.#length)
-    this.#length = length
-  }
-
-  /** Keeps a line while there is room, then says once that there is no more. */
-  log(level: string, text: Uint8Array): void {
-    if (
-      this.console.length > Limit.consoleLinesPerTurnMax ||
-      this.#consoleBytes > Limit.consoleBytesPerTurnMax
-    )
-      return
-    this.#consoleBytes += text.length
-    const full =
-      this.console.length === Limit.consoleLinesPerTurnMax ||
-      this.#consoleBytes > Limit.consoleBytesPerTurnMax
-    this.console.push(
-      full ? ["warn", "console cut: this turn wrote more than is kept"] : [level, decoder.decode(text)],
-    )
-  }
-}
-
-const decoder = new TextDecoder()
-
-/** A call that the prelude never makes. The turn is over: whoever made it holds what only the prelude may hold. */
-export class BadCall extends Error {}
-
-/**
- * Guest memory as an intrinsic sees it: the buffer, and strings where they stand.
- *
- * A string is read in place, by the layout of the pinned engine: u32 references, u32 length with the top bit set
- * for two-byte units, two words for its hash, then the units. The prelude tries it on boot.
- */
-export class Arguments {
-  readonly #memory: DataView
-  readonly #at: number
-  readonly io: Uint8Array
-  readonly ioView: DataView
-  readonly channel: Channel
-
-  constructor(memory: ArrayBuffer, at: number, io: number, channel: Channel) {
-    this.#memory = new DataView(memory)
-    this.#at = at
-    this.io = new Uint8Array(memory, io, ioBytes)
-    this.ioView = new DataView(memory, io, ioBytes)
-    this.channel = channel
-  }
-
-  /** Argument `n`, a whole number of 0 to 2^31 - 1. A value is 8 bytes: content, then type (0: int32). */
-  int(n: number): number {
-    const value = this.#memory.getInt32(this.#at + 8 * n, true)
-    if (this.#memory.getInt32(this.#at + 8 * n + 4, true) !== 0 || value < 0)
-      throw new BadCall("a number is expected")
-    return value
-  }
-
-  /** Window of `length` bytes on the buffer whose place is argument `n`. */
-  place(n: number, length: number): Uint8Array {
-    const from = this.int(n)
-    if (from + length > ioBytes) throw new BadCall("the window is outside of the buffer")
-    return this.io.subarray(from, from + length)
-  }
-
-  /** Window on the buffer whose place and length are arguments `n` and `n + 1`. */
-  window(n: number): Uint8Array {
-    return this.place(n, this.int(n + 1))
-  }
-
-  /** Units of string argument `n`, in place. */
-  string(n: number): Uint8Array | Uint16Array {
-    const STRING = -7
-    if (this.#memory.getInt32(this.#at + 8 * n + 4, true) !== STRING)
-      throw new BadCall("a flat string is expected")
-    const at = this.#memory.getUint32(this.#at + 8 * n, true)
-    const header = this.#memory.getUint32(at + 4, true)
-    const length = header & 0x7fff_ffff
-    const { buffer } = this.#memory
-    return header >>> 31 === 1
-      ? new Uint16Array(buffer, at + 16, length)
-      : new Uint8Array(buffer, at + 16, length)
-  }
-}
-
 export interface Intrinsic {
   readonly name: string
   readonly arguments: number
+  /** Whether a plain module may import it. */
+  readonly plain: boolean
+  /** Whether it answers: a plain module then gives one more argument. */
+  readonly answers: boolean
   readonly price: (args: Arguments) => bigint
   readonly run: (args: Arguments) => void
 }
 
-/** Fuel per call, per byte hashed and per byte moved. One fuel is one plain instruction. */
-const callFuel = 200n
-const byteFuel = { hash: 8n, move: 1n, convert: 4n } as const
+/** Fuel per call, per byte moved and per letter converted. One fuel is one plain instruction. */
+const callFuel = 2_000n
+const byteFuel = { move: 1n, convert: 4n } as const
 
-const priced = (perByte: bigint, length: number): bigint => callFuel + perByte * BigInt(length)
+const priced = (perByte: bigint, length: number): bigint => perByte * BigInt(length)
 
-/**
- * UTF-8 of `units` from `from` on, as much as fits into `target`; a lone surrogate becomes U+FFFD. A pair of
- * surrogates is never split. Source: the Encoding standard §8.1.
- */
-export const encodeUnits = (
-  units: Uint8Array | Uint16Array,
-  from: number,
-  target: Uint8Array,
-): { readonly written: number; readonly next: number } => {
-  let next = from
-  let at = 0
-  while (next < units.length) {
-    const unit = units[next]!
-    if (unit < 0x80) {
-      if (at + 1 > target.length) break
-      target[at++] = unit
-    } else if (unit < 0x800) {
-      if (at + 2 > target.length) break
-      target[at++] = 0xc0 | (unit >> 6)
-      target[at++] = 0x80 | (unit & 63)
-    } else {
-      const low = units[next + 1]
-      const paired = unit >= 0xd800 && unit < 0xdc00 && low !== undefined && low >= 0xdc00 && low < 0xe000
-      if (at + (paired ? 4 : 3) > target.length) break
-      if (paired) {
-        const point = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00)
-        target[at++] = 0xf0 | (point >> 18)
-        target[at++] = 0x80 | ((point >> 12) & 63)
-        target[at++] = 0x80 | ((point >> 6) & 63)
-        target[at++] = 0x80 | (point & 63)
-        next++
-      } else {
-        const point = unit >= 0xd800 && unit < 0xe000 ? 0xfffd : unit
-        target[at++] = 0xe0 | (point >> 12)
-        target[at++] = 0x80 | ((point >> 6) & 63)
-        target[at++] = 0x80 | (point & 63)
-      }
-    }
-    next++
-  }
-  return { written: at, next }
+/** Data of all outbox entries, target, tags and lengths of each; and once more the data, which `hash` lays down here. */
+const outputBytesMax =
+  2 * Limit.outputBytesPerTurnMax + Limit.outboxEntriesPerTurnMax * (Limit.tagsBytesMax + 128)
+
+/** The algorithm of argument 0, where it gives as many bytes as argument `sizeAt` says. */
+const algorithmOf = (args: Arguments, sizeAt: number): HashAlgorithm.HashAlgorithm => {
+  const algorithm = HashAlgorithm.table[args.int(0)]
+  if (algorithm === undefined) throw new BadCall("there is no such algorithm")
+  if (!HashAlgorithm.gives(algorithm, args.int(sizeAt)))
+    throw new BadCall("the algorithm gives no such digest")
+  return algorithm
 }
+
+const schemeOf = (args: Arguments): SignatureScheme.SignatureScheme => {
+  const scheme = SignatureScheme.table[args.int(0)]
+  if (scheme === undefined) throw new BadCall("there is no such type of signature")
+  return scheme
+}
+
+const sha256 = HashAlgorithm.table[1]!
+
+/** The output from argument `n` on. */
+const outputFrom = (args: Arguments, n: number): Uint8Array => args.channel.output.subarray(args.int(n))
 
 /** The table. A number is never given to another function. */
 export const table: Readonly<Record<number, Intrinsic>> = {
   1: {
     name: "sha256",
     arguments: 2,
-    price: (args) => priced(byteFuel.hash, args.int(1)),
-    run: (args) => args.io.set(Hash.sha256(args.window(0))),
+    plain: true,
+    answers: true,
+    price: (args) => HashAlgorithm.price(sha256, args.int(1), Hash.length),
+    run: (args) => args.answer(Hash.length).set(Hash.sha256(args.window(0))),
   },
   2: {
     name: "utf8",
     arguments: 3,
+    plain: false,
+    answers: true,
     price: (args) =>
       priced(byteFuel.convert, Math.min(ioBytes, Math.max(0, args.string(0).length - args.int(1)))),
     run: (args) => {
-      if (args.int(2) > ioBytes) throw new BadCall("the place is outside of the buffer")
-      const { written, next } = encodeUnits(args.string(0), args.int(1), args.io.subarray(args.int(2)))
-      args.ioView.setUint32(0, written, true)
-      args.ioView.setUint32(4, next, true)
+      const target = args.place(2, Math.max(0, ioBytes - args.int(2)))
+      const { written, next } = Utf8.encodeUnits(args.string(0), args.int(1), target)
+      const answer = args.answer(8)
+      Bytes.setU32(answer, 0, written)
+      Bytes.setU32(answer, 4, next)
     },
   },
   3: {
     name: "read",
     arguments: 3,
+    plain: true,
+    answers: false,
     price: (args) => priced(byteFuel.move, args.int(2)),
     run: (args) => {
       const from = args.int(0)
@@ -227,6 +121,8 @@ export const table: Readonly<Record<number, Intrinsic>> = {
   4: {
     name: "write",
     arguments: 2,
+    plain: false,
+    answers: false,
     price: (args) => priced(byteFuel.move, args.int(1)),
     run: (args) => {
       if (args.channel.output.length + args.int(1) > outputBytesMax)
@@ -237,12 +133,16 @@ export const table: Readonly<Record<number, Intrinsic>> = {
   5: {
     name: "digest",
     arguments: 1,
-    price: (args) => priced(byteFuel.hash, Math.max(0, args.channel.output.length - args.int(0))),
-    run: (args) => args.io.set(Hash.sha256(args.channel.output.subarray(args.int(0)))),
+    plain: false,
+    answers: true,
+    price: (args) => HashAlgorithm.price(sha256, outputFrom(args, 0).length, Hash.length),
+    run: (args) => args.answer(Hash.length).set(Hash.sha256(outputFrom(args, 0))),
   },
   6: {
     name: "log",
     arguments: 3,
+    plain: true,
+    answers: false,
     price: (args) => priced(byteFuel.move, args.int(2)),
     run: (args) => {
       const level = levels[args.int(0)]
@@ -253,29 +153,117 @@ export const table: Readonly<Record<number, Intrinsic>> = {
   7: {
     name: "fromId",
     arguments: 2,
+    plain: false,
+    answers: true,
     price: () => priced(byteFuel.convert, idLetters),
     run: (args) => {
       const units = args.string(0)
       const text = units.length === idLetters ? String.fromCharCode(...units) : ""
       const id = Id.parse(text)
-      args.io[0] = id === undefined ? 0 : 1
+      args.answer(1)[0] = id === undefined ? 0 : 1
       if (id !== undefined) args.place(1, Hash.length).set(Id.toBytes(id))
     },
   },
   8: {
     name: "toId",
     arguments: 1,
+    plain: false,
+    answers: true,
     price: () => priced(byteFuel.convert, idLetters),
-    run: (args) => args.io.set(Bytes.fromText(Bytes.toBase64Url(args.place(0, Hash.length)))),
+    run: (args) => args.answer(idLetters).set(Bytes.fromText(Bytes.toBase64Url(args.place(0, Hash.length)))),
+  },
+  9: {
+    name: "hash",
+    arguments: 4,
+    plain: true,
+    answers: true,
+    price: (args) => HashAlgorithm.price(algorithmOf(args, 3), args.int(2), args.int(3)),
+    run: (args) => {
+      const size = args.int(3)
+      args.answer(size).set(HashAlgorithm.digest(algorithmOf(args, 3), args.window(1), size))
+    },
+  },
+  10: {
+    name: "digestOf",
+    arguments: 3,
+    plain: false,
+    answers: true,
+    price: (args) => HashAlgorithm.price(algorithmOf(args, 2), outputFrom(args, 1).length, args.int(2)),
+    run: (args) => {
+      const size = args.int(2)
+      args.answer(size).set(HashAlgorithm.digest(algorithmOf(args, 2), outputFrom(args, 1), size))
+    },
+  },
+  11: {
+    name: "unwrite",
+    arguments: 1,
+    plain: false,
+    answers: false,
+    price: () => 0n,
+    run: (args) => {
+      if (args.int(0) > args.channel.output.length) throw new BadCall("the output is shorter")
+      args.channel.cut(args.int(0))
+    },
+  },
+  12: {
+    name: "verify",
+    arguments: 9,
+    plain: true,
+    answers: true,
+    price: (args) => SignatureScheme.price(schemeOf(args), args.int(4)),
+    run: (args) => {
+      const [key, message, signature, context] = [1, 3, 5, 7].map((n) => args.window(n))
+      const good = schemeOf(args).verify(key!, message!, signature!, context!)
+      args.answer(1)[0] = good ? 1 : 0
+    },
   },
 }
 
-/** The data of all outbox entries, and for each its target, tags and lengths. */
-const outputBytesMax =
-  Limit.outputBytesPerTurnMax + Limit.outboxEntriesPerTurnMax * (Limit.tagsBytesMax + 128)
+/** Arguments that a plain module gives. */
+const parametersOf = (intrinsic: Intrinsic): number => intrinsic.arguments + (intrinsic.answers ? 1 : 0)
+
+/** Finds an intrinsic, checks that the call fits, charges its price, and runs it. */
+export const call = (number: number, args: Arguments, charge: (fuel: bigint) => void): void => {
+  const intrinsic = table[number]
+  if (intrinsic === undefined || (args.kind === "plain" && !intrinsic.plain))
+    throw new BadCall("no such intrinsic")
+  if (args.count !== (args.kind === "plain" ? parametersOf(intrinsic) : intrinsic.arguments))
+    throw new BadCall("another number of arguments is expected")
+  charge(callFuel + intrinsic.price(args))
+  intrinsic.run(args)
+}
+
+const entries = Object.entries(table).map(([number, intrinsic]) => ({ number: Number(number), ...intrinsic }))
+
+/** What a plain module may import by name from `heddle`: functions of so many i32 and without a result. */
+export const plain: ReadonlyArray<{
+  readonly name: string
+  readonly number: number
+  readonly parameters: number
+}> = entries
+  .filter((entry) => entry.plain)
+  .map((entry) => ({ name: entry.name, number: entry.number, parameters: parametersOf(entry) }))
 
 /** What of the table an engine id commits to. */
 export const description: string = JSON.stringify({
-  table: Object.entries(table).map(([number, { name, arguments: count }]) => [Number(number), name, count]),
-  prices: [callFuel, byteFuel.hash, byteFuel.move, byteFuel.convert].map(String),
+  table: entries.map((entry) => [
+    entry.number,
+    entry.name,
+    entry.arguments,
+    entry.plain ? parametersOf(entry) : 0,
+  ]),
+  prices: [callFuel, byteFuel.move, byteFuel.convert].map(String),
+  hashes: Object.entries(HashAlgorithm.table).map(([number, { name, bytes, start, perByte }]) => [
+    Number(number),
+    name,
+    bytes ?? 0,
+    String(start),
+    String(perByte),
+  ]),
+  signatures: Object.entries(SignatureScheme.table).map(([number, { start, perByte }]) => [
+    Number(number),
+    String(start),
+    String(perByte),
+  ]),
+  outputBytesMax,
 })

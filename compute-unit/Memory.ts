@@ -12,6 +12,7 @@ import { hashPage, type PageHash, PageTree } from "./PageTree.ts"
 /** Everything by which a memory differs from its boot image, as plain data. */
 export interface Difference {
   readonly wasmPages: number
+  readonly globals: Uint8Array
   readonly pages: ReadonlyArray<readonly [index: number, bytes: Uint8Array]>
 }
 
@@ -20,13 +21,18 @@ export class Memory {
   /** Pages that differ from the boot image, by index. Commits write into them. */
   readonly own: Map<number, Uint8Array>
   #wasmPages: number
+  #globals: Uint8Array
   #version = 0
   #tree: PageTree | undefined
   /** Pages that changed since the tree was brought up to date. */
   readonly #stale: Set<number>
 
-  constructor(boot: BootImage, difference: Difference = { wasmPages: boot.wasmPages, pages: [] }) {
+  constructor(
+    boot: BootImage,
+    difference: Difference = { wasmPages: boot.wasmPages, globals: boot.globals, pages: [] },
+  ) {
     this.boot = boot
+    this.#globals = difference.globals
     this.own = new Map(difference.pages)
     this.#wasmPages = difference.wasmPages
     this.#stale = new Set(this.own.keys())
@@ -43,18 +49,24 @@ export class Memory {
     return this.#version
   }
 
-  /** Mutable globals after a turn. The engine has one, its stack pointer, and every turn ends where it began. */
+  /** Mutable globals after the last turn, as 64-bit patterns. */
   get globals(): Uint8Array {
-    return this.boot.globals
+    return this.#globals
+  }
+
+  /** Bytes that are this memory's alone. */
+  get ownBytes(): number {
+    return this.own.size * pageBytes
   }
 
   page(index: number): Uint8Array {
     return this.own.get(index) ?? this.boot.pages[index] ?? zeroPage
   }
 
-  /** Takes over what a turn wrote: the pages at `indices` of `bytes`, which is the whole memory. */
-  commit(indices: Iterable<number>, bytes: Buffer): void {
+  /** Takes over what a turn wrote: the pages at `indices` of `bytes`, which is the whole memory, and its globals. */
+  commit(indices: Iterable<number>, bytes: Buffer, globals: Uint8Array): void {
     const before = this.#wasmPages
+    this.#globals = globals
     this.#wasmPages = bytes.length / (pageBytes * pagesPerWasmPage)
     this.#version++
     for (const index of indices) {
@@ -90,7 +102,11 @@ export class Memory {
 
   difference(): Difference {
     const pages = [...this.own].toSorted(([a], [b]) => a - b)
-    return { wasmPages: this.#wasmPages, pages: pages.map(([index, page]) => [index, new Uint8Array(page)]) }
+    return {
+      wasmPages: this.#wasmPages,
+      globals: this.#globals,
+      pages: pages.map(([index, page]) => [index, new Uint8Array(page)]),
+    }
   }
 
   #hashOf(index: number): PageHash {

@@ -7,10 +7,14 @@ import * as Bytes from "../runtime/Bytes.ts"
 import * as Hash from "../runtime/Hash.ts"
 import * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
+import * as Merkle from "../runtime/Merkle.ts"
+import * as ViewProof from "../runtime/ViewProof.ts"
 
 export interface Metadata {
-  /** Commits to the spawn message, and so to owner, module, Authority and limits. */
+  /** Commits to the spawn message, and so to owner, Authority and limits. */
   readonly spawn: Uint8Array
+  /** The module in force: that of the spawn, until an upgrade. */
+  module: Id.Id
   term: number
   /** Last pair number given to each target. */
   readonly sent: Map<Id.ProcessId, number>
@@ -24,8 +28,9 @@ export interface Metadata {
   readonly views: Map<string, string>
 }
 
-export const initial = (spawn: Uint8Array, term: number): Metadata => ({
+export const initial = (spawn: Uint8Array, module: Id.Id, term: number): Metadata => ({
   spawn,
+  module,
   term,
   sent: new Map(),
   received: new Map(),
@@ -34,28 +39,60 @@ export const initial = (spawn: Uint8Array, term: number): Metadata => ({
   views: new Map(),
 })
 
-const sorted = <V>(map: ReadonlyMap<string, V>, write: (value: V) => Uint8Array): Uint8Array =>
-  Hash.layout(
-    "map",
-    ...[...map]
-      .map(([key, value]) => [Bytes.fromText(key), write(value)] as const)
-      .toSorted(([a], [b]) => Bytes.compare(a, b))
-      .flat(),
-  )
+const inOrder = <V>(map: ReadonlyMap<string, V>): Array<readonly [key: Uint8Array, value: V]> =>
+  [...map]
+    .map(([key, value]) => [Bytes.fromText(key), value] as const)
+    .toSorted(([a], [b]) => Bytes.compare(a, b))
+
+const counts = (map: ReadonlyMap<string, number>): Uint8Array =>
+  Hash.sha256(Hash.layout("map", ...inOrder(map).flatMap(([key, value]) => [key, Bytes.u64(value)])))
+
+interface SortedViews {
+  readonly sorted: ReadonlyArray<readonly [name: string, value: Uint8Array]>
+  readonly tree: Merkle.Tree
+}
+
+/** Of views as they stand: most turns publish nothing, and the texts are long. `apply` lets go of what it changes. */
+const sortedViews = new WeakMap<Metadata["views"], SortedViews>()
+
+/** Views in the order of their names' bytes, each with the hash of its text, and the tree over them. */
+const viewsOf = ({ views }: Metadata): SortedViews => {
+  const kept = sortedViews.get(views)
+  if (kept !== undefined) return kept
+  const sorted = [...views.entries()]
+    .map(([name, json]) => [name, Hash.sha256(Bytes.fromText(json))] as const)
+    .toSorted(([a], [b]) => Bytes.compare(Bytes.fromText(a), Bytes.fromText(b)))
+  const made = { sorted, tree: Merkle.tree(sorted.map(([name, value]) => ViewProof.viewValue(name, value))) }
+  sortedViews.set(views, made)
+  return made
+}
 
 /** `handles` are the places in guest memory where the engine keeps its roots: fixed at boot, part of the state. */
+const headOf = (metadata: Metadata, handles: Uint8Array): ViewProof.MetadataHead => ({
+  spawn: metadata.spawn,
+  module: Id.toBytes(metadata.module),
+  term: metadata.term,
+  handles,
+  sent: counts(metadata.sent),
+  received: counts(metadata.received),
+  cron: counts(metadata.cron),
+  timers: counts(metadata.timers),
+})
+
 export const hash = (metadata: Metadata, handles: Uint8Array): Uint8Array =>
-  Hash.tagged(
-    "heddle/metadata/1",
-    metadata.spawn,
-    Bytes.u64(metadata.term),
-    handles,
-    sorted(metadata.sent, Bytes.u64),
-    sorted(metadata.received, Bytes.u64),
-    sorted(metadata.cron, Bytes.u64),
-    sorted(metadata.timers, Bytes.u64),
-    sorted(metadata.views, (json) => Hash.sha256(Bytes.fromText(json))),
-  )
+  ViewProof.metadataHash(headOf(metadata, handles), metadata.views.size, viewsOf(metadata).tree.root)
+
+/** Opens the state at a view. */
+export const openView = (
+  metadata: Metadata,
+  handles: Uint8Array,
+  engine: Uint8Array,
+  memory: ViewProof.MemoryHead | undefined,
+  name: string,
+): ViewProof.Opening => {
+  const { sorted, tree } = viewsOf(metadata)
+  return ViewProof.open({ engine, metadata: headOf(metadata, handles), memory }, sorted, tree, name)
+}
 
 /** What the guest asked to change. */
 export interface Change {
@@ -84,6 +121,7 @@ export const broken = (metadata: Metadata, change: Change): string | undefined =
 
 /** Applies a change that breaks no bound, and numbers the outbox. */
 export const apply = (metadata: Metadata, change: Change): ReadonlyArray<OutboxEntry> => {
+  if (change.views.length > 0) sortedViews.delete(metadata.views)
   for (const { name, value } of change.views) {
     if (value === null) metadata.views.delete(name)
     else metadata.views.set(name, value)

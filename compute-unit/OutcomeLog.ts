@@ -19,8 +19,16 @@ import type { Emitted, Release, Turn, View } from "./ComputeUnit.ts"
 export interface Group {
   readonly attestation: Attestation.Attestation
   readonly turns: ReadonlyArray<Turn>
+  /** Engines that came into force with these turns: that of the process with slot 0, another with an upgrade. */
+  readonly engines: ReadonlyArray<EngineSince>
   /** How a repeat of each turn's message is found; unset where it was not admitted. */
   readonly seen: ReadonlyArray<{ readonly key: Uint8Array; readonly contentHash: Uint8Array } | undefined>
+}
+
+/** The engine that a process has from a slot on. */
+export interface EngineSince {
+  readonly slot: number
+  readonly engine: Uint8Array
 }
 
 /** Where a content stood first, as this unit saw it. */
@@ -46,6 +54,7 @@ const attestations = Table.make<[process: Uint8Array, slot: number], StoredAttes
 const releases = Table.make<[number: number], StoredRelease>("release")
 const views = Table.make<[process: Uint8Array, name: Uint8Array], View>("view")
 const replies = Table.make<[process: Uint8Array, message: Uint8Array], Outcome.Reply>("reply")
+const engines = Table.make<[process: Uint8Array, slot: number], EngineSince>("engine-since")
 const seen = Table.make<[process: Uint8Array, key: Uint8Array], Seen>("evaluated")
 
 export interface OutcomeLog {
@@ -56,7 +65,11 @@ export interface OutcomeLog {
   readonly seen: (process: Id.ProcessId, key: Uint8Array) => Seen | undefined
   /** The process as last attested here. */
   readonly point: (process: Id.ProcessId) => Attestation.Point
-  /** The attestation whose turns reach `slot`. */
+  /** By the slots with which they came into force. */
+  readonly engines: (process: Id.ProcessId) => ReadonlyMap<number, Uint8Array>
+  /** What is attested of the turns that reach `slot`. */
+  readonly attested: (process: Id.ProcessId, slot: number) => Attestation.Attestation | undefined
+  /** The same, signed. */
   readonly attestation: (process: Id.ProcessId, slot: number) => Attestation.SignedAttestation | undefined
   readonly release: (number: number) => Release | undefined
   readonly nextRelease: () => number
@@ -73,10 +86,13 @@ export const outcomeRoot = (of: ReadonlyArray<Turn>): Uint8Array => outcomeTree(
 const groupPuts = (
   number: number,
   index: number,
-  { attestation, turns: done, seen: keys }: Group,
+  { attestation, engines: since, turns: done, seen: keys }: Group,
 ): Array<Put> => {
   const process = Id.toBytes(attestation.process)
-  const puts = [attestations.put([process, attestation.to.slot], { ...attestation, release: number, index })]
+  const puts = [
+    attestations.put([process, attestation.to.slot], { ...attestation, release: number, index }),
+    ...since.map((one) => engines.put([process, one.slot], one)),
+  ]
   done.forEach((turn, i) => {
     const { outcome } = turn
     puts.push(turns.put([process, outcome.slot], turn))
@@ -91,6 +107,15 @@ const groupPuts = (
   })
   return puts
 }
+
+const attestationOf = ({ engine, process, term, from, to, outcomeRoot: root }: StoredAttestation) => ({
+  engine,
+  process,
+  term,
+  from,
+  to,
+  outcomeRoot: root,
+})
 
 /** Every outbox entry of one attested group, with its proof. */
 const emittedBy = (
@@ -139,6 +164,9 @@ export const make = Effect.gen(function* () {
     ...turns.list(store, [Id.toBytes(process)], { from, limit }),
   ]
 
+  const storedAt = (process: Id.ProcessId, slot: number): StoredAttestation | undefined =>
+    attestations.list(store, [Id.toBytes(process)], { from: slot, limit: 1 })[0]
+
   const witnessOf = (number: number) => {
     const release = releases.get(store, number)!
     const stored = release.places.map(([process, slot]) => attestations.get(store, process, slot)!)
@@ -163,23 +191,24 @@ export const make = Effect.gen(function* () {
     point: (process) =>
       attestations.list(store, [Id.toBytes(process)], { reverse: true, limit: 1 })[0]?.to ??
       Attestation.origin,
+    engines: (process) =>
+      new Map(engines.list(store, [Id.toBytes(process)]).map(({ slot, engine }) => [slot, engine])),
+    attested: (process, slot) => {
+      const found = storedAt(process, slot)
+      return found && attestationOf(found)
+    },
     attestation: (process, slot) => {
-      const found = attestations.list(store, [Id.toBytes(process)], { from: slot, limit: 1 })[0]
-      if (found === undefined) return undefined
-      const { release, index, ...attestation } = found
-      return { attestation, ...witnessOf(release).witness(index) }
+      const found = storedAt(process, slot)
+      return found && { attestation: attestationOf(found), ...witnessOf(found.release).witness(found.index) }
     },
     release: (number) => {
       if (number >= next) return undefined
       if (!releases.get(store, number)!.emits) return { number, emitted: [] }
       const { stored, witness } = witnessOf(number)
-      const emitted = stored.flatMap(({ release: _, index, ...attestation }) => {
-        const from = attestation.from.slot + 1
-        return emittedBy(
-          turnsOf(attestation.process, from, attestation.to.slot - from + 1),
-          attestation,
-          witness(index),
-        )
+      const emitted = stored.flatMap((one) => {
+        const { process, from, to, index } = one
+        const done = turnsOf(process, from.slot + 1, to.slot - from.slot)
+        return emittedBy(done, attestationOf(one), witness(index))
       })
       return { number, emitted }
     },

@@ -3,42 +3,75 @@
  * messages around it; `SandboxInline` calls it in place.
  */
 import type * as Id from "../runtime/Id.ts"
+import * as Engine from "./Engine.ts"
 import * as Evaluation from "./Evaluation.ts"
+import * as ProcessState from "./ProcessState.ts"
 import type { Reply, Request } from "./SandboxThread.ts"
 import * as Turn from "./Turn.ts"
 
 const notOpen: Reply = { kind: "lost", detail: "it is not open in this thread", own: false }
+const done: Reply = { kind: "done" }
 
-/** One host a thread: an engine instance and the processes that live in it. */
-export const make = (): ((request: Request) => Reply) => {
+type OfProcess = Extract<Request, { readonly process: Id.ProcessId }>
+
+/** One host a thread: instances of guest code and the processes that live in it. `onTurn` hears of each turn done. */
+export const make = (onTurn: () => void = () => {}): ((request: Request) => Reply) => {
   const machine = new Turn.Machine()
-  const processes = new Map<Id.ProcessId, Evaluation.ProcessState>()
+  const processes = new Map<Id.ProcessId, ProcessState.ProcessState>()
+
+  const handleOpen = (request: OfProcess, state: ProcessState.ProcessState): Reply => {
+    switch (request.kind) {
+      case "run": {
+        const evaluated = request.entries.map((entry) => {
+          const one = Evaluation.evaluate(machine, state, entry)
+          onTurn()
+          return one
+        })
+        return { kind: "evaluated", evaluated }
+      }
+      case "query":
+        return { kind: "answer", answer: Evaluation.query(machine, state, request.query, request.at) }
+      case "inspect":
+        return {
+          kind: "inspected",
+          inspected: Evaluation.inspect(machine, state, request.expression, request.at),
+        }
+      case "take":
+        return { kind: "taken", taken: ProcessState.take(state) }
+      case "pages":
+        return { kind: "pages", pages: ProcessState.pages(state, request.indices) }
+      case "prove":
+        return { kind: "proven", proof: ProcessState.prove(state, request.view) }
+      case "close":
+        processes.delete(request.process)
+        return done
+    }
+  }
 
   const handle = (request: Request): Reply => {
     switch (request.kind) {
+      case "engine":
+        Engine.add(Engine.read(request.artifact, request.id))
+        return done
       case "check": {
-        const invalid = Evaluation.check(request.source)
-        return invalid === undefined ? { kind: "done" } : { kind: "invalid", invalid }
+        const invalid = ProcessState.check(request.source)
+        return invalid === undefined ? done : { kind: "invalid", invalid }
       }
       case "open":
-        processes.set(request.opening.process, Evaluation.open(request.opening))
-        return { kind: "done" }
-      case "run": {
-        const state = processes.get(request.process)
-        if (state === undefined) return notOpen
-        return {
-          kind: "evaluated",
-          evaluated: request.entries.map((entry) => Evaluation.evaluate(machine, state, entry)),
-        }
+        processes.set(request.opening.process, ProcessState.open(request.opening))
+        return done
+      case "restore": {
+        const { opening, snapshot, stateRoot } = request
+        const state = ProcessState.restore(opening, snapshot, stateRoot)
+        if (typeof state === "string") return { kind: "refused", detail: state }
+        processes.set(opening.process, state)
+        return done
       }
-      case "query": {
+      default: {
         const state = processes.get(request.process)
-        if (state === undefined) return notOpen
-        return { kind: "answer", answer: Evaluation.query(machine, state, request.query, request.at) }
+        if (state !== undefined) return handleOpen(request, state)
+        return request.kind === "close" ? done : notOpen
       }
-      case "close":
-        processes.delete(request.process)
-        return { kind: "done" }
     }
   }
 
@@ -47,7 +80,9 @@ export const make = (): ((request: Request) => Reply) => {
       return handle(request)
     } catch (error) {
       // A fault of the host is no outcome: the process goes back to its log, and its neighbours go on.
-      if (request.kind === "run" || request.kind === "query") processes.delete(request.process)
+      if ("process" in request) processes.delete(request.process)
+      if (error instanceof ProcessState.Unknown) return { kind: "engine unknown", engine: error.engine }
+      if (error instanceof Engine.EngineInvalid) return { kind: "refused", detail: error.message }
       return { kind: "lost", detail: error instanceof Error ? error.message : String(error), own: true }
     }
   }

@@ -11,7 +11,10 @@ import * as SandboxThread from "./SandboxThread.ts"
 
 export const make = (): Sandbox["Service"] => {
   const handle = SandboxHost.make()
-  return SandboxThread.sandboxOver(Engine.load().id, (_, request) => Effect.sync(() => handle(request)))
+  return SandboxThread.sandboxOver(Engine.load(), {
+    ask: (_, request) => Effect.sync(() => handle(request)),
+    askAll: (request) => Effect.sync(() => [handle(request)]),
+  })
 }
 
 export const layer = Layer.sync(Sandbox, make)

@@ -8,13 +8,17 @@
 import * as Bytes from "../runtime/Bytes.ts"
 import type * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
+import type { BootImage, Program } from "./BootImage.ts"
 import * as Emission from "./Emission.ts"
-import { Ended, type EndReason, spoken, Threw } from "./Ending.ts"
+import { Ended, type EndReason, outOfFuel, spoken, Threw } from "./Ending.ts"
 import * as Engine from "./Engine.ts"
-import type { Guest, Limits } from "./Guest.ts"
+import type { Guest, Limits, Task } from "./Guest.ts"
+import { GuestScript } from "./GuestScript.ts"
 import { Instance } from "./Instance.ts"
-import type { Memory } from "./Memory.ts"
+import { Memory } from "./Memory.ts"
+import * as PlainOutput from "./PlainOutput.ts"
 import { Recent } from "./Recent.ts"
+import { toWords, type TurnInput } from "./TurnInput.ts"
 
 export { boot, type BootResult } from "./Boot.ts"
 export { BootImage } from "./BootImage.ts"
@@ -22,44 +26,10 @@ export { HostFault } from "./Ending.ts"
 export type { Limits } from "./Guest.ts"
 export { handleBytes } from "./Handles.ts"
 export { type Difference, Memory } from "./Memory.ts"
+export type { MessageInput, ProcessInfo, TurnInput } from "./TurnInput.ts"
 
-/** Instances that a thread keeps, each of another size: most processes have the smallest. */
+/** Instances that a thread keeps, each of another program or size: most processes are scripts of the smallest. */
 const instancesMax = 8
-
-export interface ProcessInfo {
-  readonly id: Id.ProcessId
-  readonly owner: Id.Address
-  readonly module: Id.Id
-  readonly scheduler: Id.Address
-  readonly tags: ReadonlyArray<readonly [name: string, value: string]>
-}
-
-export interface MessageInput {
-  readonly id: Id.Id
-  /** Text of an id; empty for a query that nobody signed. */
-  readonly from: string
-  /** Whether `from` is a process, whose word was proven, and not the holder of a key. */
-  readonly fromProcess: boolean
-  /** Text of an id; of the process itself for its spawn. */
-  readonly target: string
-  /** Empty where the message has none. */
-  readonly action: string
-  readonly tags: ReadonlyArray<readonly [name: string, value: string]>
-  readonly data: Uint8Array
-}
-
-export interface TurnInput {
-  readonly slot: number
-  /** ms since 1970: the only time there is. */
-  readonly timestamp: number
-  /** Head of the log at this slot. */
-  readonly head: Id.Id
-  /** 32 bytes that seed `Math.random`. */
-  readonly seed: Uint8Array
-  /** Who the process is; given with slot 0, and remembered. */
-  readonly process?: ProcessInfo | undefined
-  readonly message: MessageInput
-}
 
 export type FailReason = EndReason | "threw" | "output too large" | "bad output"
 
@@ -85,64 +55,46 @@ export type TurnResult = Done | Failed
 /** Looks at what a turn wants to give out before its memory is kept. */
 export type Objection = (emission: Emission.Emission) => string | undefined
 
-const object = (done: Done, objection: Objection): TurnResult => {
-  const message = objection(done.emission)
-  if (message === undefined) return done
-  const { fuelUsed, console } = done
-  return {
-    _tag: "Failed",
-    reason: "output too large",
-    message,
-    stack: undefined,
-    failed: [],
-    fuelUsed,
-    console,
-  }
-}
+const failure = (reason: FailReason, message: string, ran: Ran, more: Partial<Failed> = {}): Failed => ({
+  _tag: "Failed",
+  reason,
+  message,
+  stack: undefined,
+  failed: [],
+  ...ran,
+  ...more,
+})
 
-const toWords = (input: TurnInput, more: object = {}): string => {
-  const { message, process = null } = input
-  const data = Bytes.toText(message.data) ?? null
-  return JSON.stringify({
-    slot: input.slot,
-    timestamp: input.timestamp,
-    head: input.head,
-    seed: Bytes.toHex(input.seed),
-    process,
-    message: { ...message, data, length: message.data.length },
-    ...more,
-  })
-}
+const stackOf = (text: string): Partial<Failed> => (text === "" ? {} : { stack: text })
 
 const failedOf = (error: unknown, ran: Ran): Failed => {
-  const failed = (reason: FailReason, message: string, stack?: string): Failed => ({
-    _tag: "Failed",
-    reason,
-    message,
-    stack: stack === "" ? undefined : stack,
-    failed: [],
-    ...ran,
-  })
-  if (error instanceof Ended) return failed(error.reason, error.message)
-  if (error instanceof Threw) return failed("threw", spoken(error), error.stackText)
-  if (error instanceof Emission.BadOutput) return failed("bad output", error.message)
+  if (error instanceof Ended) return failure(error.reason, error.message, ran)
+  if (error instanceof Threw) return failure("threw", spoken(error), ran, stackOf(error.stackText))
+  if (error instanceof Emission.BadOutput) return failure("bad output", error.message, ran)
   throw error
 }
 
-/** The engine of one thread and the processes that it runs, one at a time. */
+/** What becomes of the memory of a task that went well. */
+type Keeping = "kept" | "thrown away"
+
+/** How a task ended; one that went well with what it hands over. */
+type Result = (Done & { readonly state: string | undefined }) | Failed
+
+/** One thread's instances of guest code, and the processes that run in them, one at a time. */
 export class Machine {
-  readonly #engine = Engine.load()
-  /** By size in WebAssembly pages. */
-  readonly #instances = new Recent<number, Instance>(instancesMax)
+  /** By program, then by size in WebAssembly pages. */
+  readonly #instances = new Recent<string, Instance>(instancesMax)
+  readonly #programs = new WeakMap<Program, number>()
+  #programsSeen = 0
 
   /** Runs a message and keeps what it did, unless `objection` says in words why it may not be kept. */
   turn(memory: Memory, input: TurnInput, limits: Limits, objection: Objection = () => undefined): TurnResult {
-    return this.#run(memory, "turn", toWords(input), input, limits, objection)
+    return this.#run(memory, "turn", this.#words(memory, input), input, limits, "kept", objection)
   }
 
   /** Runs a message and keeps nothing. */
   query(memory: Memory, input: TurnInput, limits: Limits): TurnResult {
-    return this.#run(memory, "turn", toWords(input), input, limits, undefined)
+    return this.#run(memory, "turn", this.#words(memory, input), input, limits, "thrown away")
   }
 
   /**
@@ -153,90 +105,178 @@ export class Machine {
   abandon(
     memory: Memory,
     input: TurnInput,
-    failure: Failed,
+    failed: Failed,
     limits: Limits,
     objection: Objection = () => undefined,
   ): TurnResult {
+    const error = failed.message.slice(0, Engine.caps.errorLengthMax)
+    if (memory.boot.program.engine.kind === "plain") return answerFor(input, error, objection)
     // Without the data and with a short error, so that the reserve is enough whatever the message was.
     const bare = { ...input, message: { ...input.message, data: Bytes.empty } }
-    const words = toWords(bare, {
-      failed: failure.failed,
-      error: failure.message.slice(0, Engine.caps.errorLengthMax),
-    })
+    const words = toWords(bare, input.slot === 0, { failed: failed.failed, error })
     const memoryPagesMax = limits.memoryPagesMax + Engine.caps.memoryPagesReserve
-    return this.#run(
-      memory,
-      "abandon",
-      words,
-      input,
-      { fuel: Engine.caps.fuelReserve, memoryPagesMax },
-      objection,
+    const reserve = { fuel: Engine.caps.fuelReserve, memoryPagesMax }
+    return this.#run(memory, "abandon", words, input, reserve, "kept", objection)
+  }
+
+  /**
+   * The change to another program (spec 04 §9): what the old one exports goes into the new one's fresh memory, which is
+   * given back where both went well. The memory of before stays as it is.
+   */
+  upgrade(
+    memory: Memory,
+    image: BootImage,
+    input: TurnInput,
+    limits: Limits,
+    objection: Objection,
+  ): { readonly result: TurnResult; readonly memory: Memory } {
+    const bare = { ...input, message: { ...input.message, data: Bytes.empty } }
+    const words = this.#words(memory, bare)
+    const left = this.#run(memory, "exportState", words, bare, limits, "thrown away")
+    if (left._tag === "Failed") return { result: left, memory }
+    const rest = { ...limits, fuel: limits.fuel - left.fuelUsed }
+    const next = new Memory(image)
+    const both = (came: Done): Done => join(left, came)
+    const told = toWords(bare, true, { state: left.state })
+    const came = this.#run(next, "importState", told, bare, rest, "kept", (emission) =>
+      tooMuch(left.emission, emission, objection),
     )
+    if (came._tag === "Done") return { result: both(came), memory: next }
+    const ran = { fuelUsed: left.fuelUsed + came.fuelUsed, console: [...left.console, ...came.console] }
+    // The words are those of a whole turn: what the first half took is not the author's to know.
+    const message = came.reason === "out of fuel" ? outOfFuel(limits) : came.message
+    return { result: { ...came, ...ran, message }, memory }
+  }
+
+  /** What an expression comes to on a copy of the memory, in words for a person. */
+  inspect(
+    memory: Memory,
+    expression: string,
+    limits: Limits,
+    clock: number,
+  ): Ran & { readonly text: string } {
+    const { instance, key } = this.#instanceFor(memory)
+    const { guest } = instance
+    if (!(guest instanceof GuestScript))
+      return { text: "a plain module has no expressions", fuelUsed: 0n, console: [] }
+    this.#instances.delete(key)
+    instance.load(memory)
+    guest.arm(limits, clock, Bytes.empty)
+    const text = ((): string => {
+      try {
+        return guest.inspect(expression)
+      } catch (error) {
+        if (error instanceof Ended) return `${error.reason}: ${error.message}`
+        if (error instanceof Threw) return `threw ${spoken(error)}`
+        throw error
+      }
+    })()
+    return { text, fuelUsed: guest.fuelUsed, console: guest.channel.console }
+  }
+
+  #words(memory: Memory, input: TurnInput): string {
+    return toWords(input, input.slot === 0 || memory.boot.program.engine.kind === "plain")
   }
 
   #run(
     memory: Memory,
-    kind: "turn" | "abandon",
+    task: Task,
     words: string,
     input: TurnInput,
     limits: Limits,
-    objection: Objection | undefined,
-  ): TurnResult {
-    const instance = this.#instanceFor(memory)
+    keeping: Keeping,
+    objection: Objection = () => undefined,
+  ): Result {
+    const { instance, key } = this.#instanceFor(memory)
     const { guest } = instance
-    const channelData = Bytes.toText(input.message.data) === undefined ? input.message.data : Bytes.empty
-    let result: TurnResult
+    const ran = (): Ran => ({ fuelUsed: guest.fuelUsed, console: guest.channel.console })
+    let result: Result
     try {
       instance.load(memory)
-      guest.arm(limits, input.timestamp, channelData)
-      guest.tell(kind, words)
-      guest.drain()
-      const said = guest.result()
+      guest.arm(limits, input.timestamp, input.message.data)
+      const said = guest.run(task, words)
       guest.disarm()
-      result = this.#read(said, guest, { fuelUsed: guest.fuelUsed, console: guest.channel.console })
-      if (result._tag === "Done" && objection !== undefined) result = object(result, objection)
+      result = readSaid(said, guest, input, ran())
     } catch (error) {
       // A trap leaves the engine as it fell; only what it threw in good order leaves it whole.
-      this.#instances.delete(instance.wasmPages)
-      return failedOf(error, { fuelUsed: guest.fuelUsed, console: guest.channel.console })
+      this.#instances.delete(key)
+      return failedOf(error, ran())
     }
-    const size = instance.wasmPages
-    if (result._tag === "Done" && objection !== undefined) instance.commit()
-    else if (!instance.rollback()) this.#instances.delete(size)
-    if (instance.wasmPages !== size) {
-      this.#instances.delete(size)
-      this.#instances.set(instance.wasmPages, instance)
+    const message = result._tag === "Done" ? objection(result.emission) : undefined
+    if (message !== undefined) result = failure("output too large", message, ran())
+    if (result._tag === "Done" && keeping === "kept") instance.commit()
+    else if (!instance.rollback()) this.#instances.delete(key)
+    const now = this.#keyOf(memory.boot.program, instance.wasmPages)
+    if (now !== key) {
+      this.#instances.delete(key)
+      this.#instances.set(now, instance)
     }
     return result
   }
 
-  #read(said: string, guest: Guest, ran: Ran): TurnResult {
-    if (said === "" || Buffer.byteLength(said) > Limit.outputBytesPerTurnMax) {
-      const message = `replies, views and outbox take more than ${Limit.outputBytesPerTurnMax} bytes`
-      return { _tag: "Failed", reason: "output too large", message, stack: undefined, failed: [], ...ran }
-    }
-    const { emission, failures } = Emission.read(said, guest.channel.output)
-    const [first] = failures
-    if (first === undefined) return { _tag: "Done", emission, ...ran }
-    const { name, stack } = first
-    const failed = failures.map(({ origin }) => origin)
-    // With no memory left for an error to be made of, the engine throws null.
-    const starved = guest.growRefused && name === "" && first.message === "null"
-    const message = starved ? "no memory is left" : spoken(first)
-    return {
-      _tag: "Failed",
-      reason: starved ? "out of memory" : first.kind,
-      message,
-      stack: stack === "" ? undefined : stack,
-      failed,
-      ...ran,
-    }
+  #keyOf(program: Program, wasmPages: number): string {
+    let number = this.#programs.get(program)
+    if (number === undefined) this.#programs.set(program, (number = this.#programsSeen++))
+    return `${number} ${wasmPages}`
   }
 
-  #instanceFor(memory: Memory): Instance {
-    const size = memory.wasmPages
-    const instance = this.#instances.get(size) ?? new Instance(this.#engine, size)
-    this.#instances.set(size, instance)
-    return instance
+  #instanceFor({ boot: { program }, wasmPages }: Memory): {
+    readonly instance: Instance
+    readonly key: string
+  } {
+    const key = this.#keyOf(program, wasmPages)
+    const instance = this.#instances.get(key) ?? new Instance(program.instantiate(wasmPages))
+    this.#instances.set(key, instance)
+    return { instance, key }
   }
+}
+
+const readSaid = (said: string, guest: Guest, input: TurnInput, ran: Ran): Result => {
+  if (said === "" || Buffer.byteLength(said) > Limit.outputBytesPerTurnMax)
+    return failure(
+      "output too large",
+      `replies, views and outbox take more than ${Limit.outputBytesPerTurnMax} bytes`,
+      ran,
+    )
+  const { emission, failures, state } = guest.read(said, input)
+  const [first] = failures
+  if (first === undefined) return { _tag: "Done", emission, state, ...ran }
+  const failed = failures.map(({ origin }) => origin)
+  // With no memory left for an error to be made of, the engine throws null.
+  const starved = guest.growRefused && first.name === "" && first.message === "null"
+  const message = starved ? "no memory is left" : spoken(first)
+  const reason = starved ? "out of memory" : first.kind
+  return failure(reason, message, ran, { ...stackOf(first.stack), failed })
+}
+
+const joined = (a: Emission.Emission, b: Emission.Emission): Emission.Emission => ({
+  outbox: [...a.outbox, ...b.outbox],
+  replies: [...a.replies, ...b.replies],
+  views: [...a.views, ...b.views],
+})
+
+const join = (left: Done, came: Done): Done => ({
+  _tag: "Done",
+  emission: joined(left.emission, came.emission),
+  fuelUsed: left.fuelUsed + came.fuelUsed,
+  console: [...left.console, ...came.console],
+})
+
+/** Holds both halves of an upgrade together to what one turn may give out. */
+const tooMuch = (a: Emission.Emission, b: Emission.Emission, objection: Objection): string | undefined => {
+  const both = joined(a, b)
+  if (both.outbox.length > Limit.outboxEntriesPerTurnMax)
+    return `${both.outbox.length} messages; at most ${Limit.outboxEntriesPerTurnMax} are allowed`
+  return objection(both)
+}
+
+/** What `abandon` comes to where no prelude does it: the host answers the message of the turn. */
+const answerFor = (input: TurnInput, error: string, objection: Objection): TurnResult => {
+  const reply = { to: input.message.id, error: `TurnFailed: ${error}` }
+  const emission = { outbox: PlainOutput.answerTo(reply, input), replies: [reply], views: [] }
+  const ran = { fuelUsed: 0n, console: [] }
+  const message = objection(emission)
+  return message === undefined
+    ? { _tag: "Done", emission, ...ran }
+    : failure("output too large", message, ran)
 }

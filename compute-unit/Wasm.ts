@@ -6,7 +6,10 @@
  * blocks itself. What is in neither place is refused, so an instruction of a later standard never slips through.
  */
 
-/** Reads a module that `WebAssembly.validate` has accepted: lengths are right, so nothing here checks for the end. */
+/**
+ * Reads a module that `WebAssembly.validate` has accepted: lengths are right, so nothing here checks for the end. What
+ * some versions of V8 accept and others do not is refused, or units would differ.
+ */
 export class Cursor {
   readonly bytes: Uint8Array
   at: number
@@ -22,11 +25,12 @@ export class Cursor {
 
   u32(): number {
     let value = 0
-    for (let shift = 0; ; shift += 7) {
+    for (let shift = 0; shift <= 28; shift += 7) {
       const byte = this.u8()
       value |= (byte & 127) << shift
       if (byte < 128) return value >>> 0
     }
+    throw new Refused("not WebAssembly", "a number of 32 bits takes more than five bytes")
   }
 
   /** A block type: signed 33 bits, small enough to be exact as a number. */
@@ -39,6 +43,11 @@ export class Cursor {
       scale *= 128
       if (byte < 128) return byte & 64 ? value - scale : value
     }
+  }
+
+  /** A memory, of which there is one. */
+  memory(): void {
+    if (this.u8() !== 0) throw new Refused("several memories", "an instruction names its memory")
   }
 
   /** Passes over one LEB128 number of any size. */
@@ -78,6 +87,9 @@ export const signed = (value: number | bigint): Array<number> => {
     out.push(low | 128)
   }
 }
+
+/** A name. A byte order mark at its beginning is part of it. */
+export const text = (bytes: Uint8Array): string => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes)
 
 /** Length and UTF-8 of a name. */
 export const name = (text: string): Array<number> => {
@@ -135,7 +147,6 @@ export type Refusal =
   | "exceptions"
   | "unknown opcode"
   | "unknown type"
-  | "multi-value function"
   | "hidden state"
   | "frame too large"
   | "reserved name"
@@ -149,27 +160,32 @@ export class Refused extends Error {
   }
 }
 
-export type ValueType = "i32" | "i64" | "f32" | "f64" | "reference"
+/** Types of values by name, and the byte that stands for each. */
+export const typeByte = {
+  i32: 0x7f,
+  i64: 0x7e,
+  f32: 0x7d,
+  f64: 0x7c,
+  funcref: 0x70,
+  externref: 0x6f,
+} as const
 
-const valueTypes: Readonly<Record<number, ValueType>> = {
-  0x7f: "i32",
-  0x7e: "i64",
-  0x7d: "f32",
-  0x7c: "f64",
-  0x70: "reference",
-  0x6f: "reference",
-}
+export type ValueType = keyof typeof typeByte
+
+const valueTypes = new Map(
+  Object.entries(typeByte).map(([type, byte]) => [byte as number, type as ValueType]),
+)
 
 /** The type that `byte` stands for; refuses those whose values metering can't follow. */
-export const checkType = (byte: number): ValueType => {
-  const type = valueTypes[byte]
+export const valueType = (byte: number): ValueType => {
+  const type = valueTypes.get(byte)
   if (type !== undefined) return type
   if (byte === 0x7b) throw new Refused("SIMD", "the type v128 is not supported")
   throw new Refused("unknown type", `type 0x${byte.toString(16)} is not supported`)
 }
 
 /** How the bytes after an opcode are to be read. */
-export type Immediate = "none" | "index" | "number" | "f32" | "f64" | "memory access" | "types"
+export type Immediate = "none" | "index" | "number" | "f32" | "f64" | "memory" | "memory access" | "types"
 
 /** A plain instruction: its immediates, the values it takes, the values it leaves. */
 export interface Shape {
@@ -190,8 +206,8 @@ const ranges: ReadonlyArray<readonly [from: number, to: number, Immediate, takes
   [0x25, 0x25, "index", 1, 1], // table.get
   [0x28, 0x35, "memory access", 1, 1], // loads
   [0x36, 0x3e, "memory access", 2, 0], // stores
-  [0x3f, 0x3f, "index", 0, 1], // memory.size
-  [0x40, 0x40, "index", 1, 1], // memory.grow
+  [0x3f, 0x3f, "memory", 0, 1], // memory.size
+  [0x40, 0x40, "memory", 1, 1], // memory.grow
   [0x41, 0x42, "number", 0, 1], // i32.const, i64.const
   [0x43, 0x43, "f32", 0, 1],
   [0x44, 0x44, "f64", 0, 1],
@@ -223,17 +239,19 @@ export const shapes: ReadonlyArray<Shape | undefined> = (() => {
 
 /** Passes over the immediates of a plain instruction. */
 export const skipImmediate = (cursor: Cursor, immediate: Immediate): void => {
-  if (immediate === "index" || immediate === "number") cursor.skip()
+  if (immediate === "number") cursor.skip()
+  else if (immediate === "index") cursor.u32()
   else if (immediate === "f32") cursor.at += 4
   else if (immediate === "f64") cursor.at += 8
+  else if (immediate === "memory") cursor.memory()
   else if (immediate === "memory access") {
     const names = 64 // flag: the index of a memory follows
-    if (cursor.u32() & names) cursor.skip()
-    cursor.skip()
+    if (cursor.u32() & names) throw new Refused("several memories", "an instruction names its memory")
+    cursor.u32()
   } else if (immediate === "types") for (let n = cursor.u32(); n > 0; n--) cursor.skip()
 }
 
-/** Instructions that the pass looks for or writes. */
+/** Instructions that the pass looks for or writes. `empty` is the type of a block that takes and gives nothing. */
 export const op = {
   unreachable: 0x00,
   nop: 0x01,
@@ -248,16 +266,41 @@ export const op = {
   return: 0x0f,
   call: 0x10,
   callIndirect: 0x11,
+  select: 0x1b,
+  globalGet: 0x23,
   globalSet: 0x24,
+  memorySize: 0x3f,
   memoryGrow: 0x40,
+  i32Const: 0x41,
+  i64Const: 0x42,
+  f32Const: 0x43,
+  f64Const: 0x44,
+  i32Eq: 0x46,
+  i32LtU: 0x49,
+  i32GtS: 0x4a,
+  i64LtS: 0x53,
+  i64GtU: 0x56,
+  f32Eq: 0x5b,
+  f64Eq: 0x61,
+  i32Add: 0x6a,
+  i32Sub: 0x6b,
+  i64Add: 0x7c,
+  i64Sub: 0x7d,
+  i64Shl: 0x86,
+  i64ShrU: 0x88,
+  i64FromU32: 0xad,
+  bitsOfF32: 0xbc,
+  bitsOfF64: 0xbd,
+  f32OfBits: 0xbe,
+  f64OfBits: 0xbf,
   bulk: 0xfc,
+  empty: 0x40,
 } as const
 
-export const i32Const = (value: number): Array<number> => [0x41, ...signed(value)]
-export const i64Const = (value: number): Array<number> => [0x42, ...signed(value)]
+export const i32Const = (value: number): Array<number> => [op.i32Const, ...signed(value)]
+export const i64Const = (value: number | bigint): Array<number> => [op.i64Const, ...signed(value)]
 export const localGet = (index: number): Array<number> => [0x20, ...unsigned(index)]
 export const localTee = (index: number): Array<number> => [0x22, ...unsigned(index)]
-export const globalGet = (index: number): Array<number> => [0x23, ...unsigned(index)]
+export const globalGet = (index: number): Array<number> => [op.globalGet, ...unsigned(index)]
 export const globalSet = (index: number): Array<number> => [op.globalSet, ...unsigned(index)]
-/** Traps where the value on top is not 0. */
-export const trapIf = [op.if, 0x40, op.unreachable, op.end]
+export const call = (index: number): Array<number> => [op.call, ...unsigned(index)]

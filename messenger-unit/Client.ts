@@ -5,7 +5,7 @@
  * Every message gets a random anchor when it is signed. A message that got no answer is sent again as the same signed
  * item, which keeps the slot it may have; so a call that returns was done once, however often it was sent.
  */
-import { fileURLToPath } from "node:url"
+import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -23,7 +23,10 @@ import * as Limit from "../runtime/Limit.ts"
 import * as Message from "../runtime/Message.ts"
 import type { LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
 import * as Draft from "./Draft.ts"
-import { type Answered, MessengerUnit, Unreachable } from "./MessengerUnit.ts"
+import { type Answered, MessengerUnit, type NodeInfo, Unreachable } from "./MessengerUnit.ts"
+import * as ProvenView from "./ProvenView.ts"
+
+export { addModule, type Bundle, type Bundler, type Code, SourceInvalid } from "./Code.ts"
 
 /** The process answered with an error, or its turn failed. */
 export class AskFailed extends Data.TaggedError("AskFailed")<{
@@ -118,15 +121,72 @@ export const answer = (process: Id.ProcessId, slot: number, retries?: number) =>
     ),
   )
 
+/** An engine that the node does not have: a process that names it would not be run there. */
+export class EngineMissing extends Data.TaggedError("EngineMissing")<{
+  readonly engine: Id.Id
+  readonly served: Id.Id
+}> {
+  override get message(): string {
+    return `engine ${this.engine} is not served by this node; new processes get ${this.served} where none is named`
+  }
+}
+
+const checkEngine = Effect.fnUntraced(function* (engine: Id.Id | undefined, node: NodeInfo) {
+  const served = Id.fromBytes(node.engine)
+  if (engine === undefined || engine === served) return
+  const found = yield* MessengerUnit.use((messenger) => messenger.engineBytes(Id.toBytes(engine)))
+  if (found === undefined) return yield* new EngineMissing({ engine, served })
+})
+
 /** Spawns a process of a module that the node holds; succeeds once its spawn has slot 0, durably. */
-export const spawn = Effect.fnUntraced(function* (
-  module: Id.Id,
-  options: Speaker & Draft.Draft & { readonly name?: string | undefined },
-) {
+export const spawn = Effect.fnUntraced(function* (module: Id.Id, options: Speaker & Draft.Spawn) {
   const messenger = yield* MessengerUnit
   const node = yield* Effect.retry(messenger.info, patience(options.retries))
+  yield* checkEngine(options.engine, node)
   const item = yield* signed(options, Draft.spawn(module, node, options))
   return yield* Effect.retry(messenger.send(item.bytes), patience(options.retries))
+})
+
+/** Only its owner can say what a process goes on as: anybody else's word would be a message like any other. */
+export class NotOwner extends Data.TaggedError("NotOwner")<{
+  readonly process: Id.ProcessId
+  readonly owner: Id.Address
+  readonly speaker: Id.Address
+}> {
+  override get message(): string {
+    return `process ${this.process} is owned by ${this.owner}; ${this.speaker} can't upgrade it`
+  }
+}
+
+export interface Upgrade extends Speaker, Draft.Draft {
+  readonly engine?: Id.Id | undefined
+}
+
+/** Lets a process go on as another module that the node holds; waits for the turn and gives it. */
+export const upgrade = Effect.fnUntraced(function* (process: Id.ProcessId, module: Id.Id, options: Upgrade) {
+  const messenger = yield* MessengerUnit
+  const { as, engine, retries } = options
+  const { owner } = yield* Effect.retry(messenger.process(process), patience(retries))
+  if (owner !== as.address) return yield* new NotOwner({ process, owner, speaker: as.address })
+  yield* checkEngine(engine, yield* messenger.info)
+  // A node that lacks the code could not compute the slot, nor any after it.
+  if ((yield* messenger.module(module)) === undefined)
+    return yield* new Refused({ reason: "unknown module", detail: `${module} is not stored here` })
+  const item = yield* signed(options, Draft.upgrade(process, module, engine, options))
+  const accepted = yield* Effect.retry(messenger.send(item.bytes), patience(retries))
+  const { slot } = accepted
+  // Nobody answers an upgrade, but where the node has stopped computing the process there will be no turn.
+  const parked = Effect.flatMap(messenger.answer(process, slot), ({ result }) =>
+    "reason" in result && result.reason === "parked"
+      ? Effect.fail(new AskFailed({ process, slot, reason: result.reason, detail: result.error }))
+      : Effect.never,
+  )
+  const waiting = Effect.raceFirst(messenger.turn(process, slot), parked)
+  const { outcome } = yield* Effect.retry(waiting, patience(retries))
+  const { error, fuelUsed } = outcome
+  if (error !== undefined)
+    return yield* new AskFailed({ process, slot, reason: error.reason, detail: error.message })
+  return { ...accepted, module, fuelUsed }
 })
 
 /** A dry run on a throw-away copy of the newest state. */
@@ -135,6 +195,19 @@ export const query = (process: Id.ProcessId, action: string, draft: Draft.Draft 
   const asked: Query = { action, tags: tags.map(({ name, value }) => [name, value] as const), data, from: "" }
   return MessengerUnit.use((messenger) => messenger.query(process, asked))
 }
+
+/** What a process publishes under a name, seen to be so whoever serves it. `maxAgeMs` bounds the newest slot's age. */
+export const provenView = Effect.fnUntraced(function* (
+  process: Id.ProcessId,
+  name: string,
+  maxAgeMs?: number,
+) {
+  const messenger = yield* MessengerUnit
+  const reads = [messenger.viewProof(process, name), messenger.log(process, 0, 1)] as const
+  const [proof, [first]] = yield* Effect.all(reads, { concurrency: 2 })
+  const age = maxAgeMs === undefined ? undefined : { maxMs: maxAgeMs, now: yield* Clock.currentTimeMillis }
+  return yield* Effect.fromResult(ProvenView.check(process, name, first?.item ?? Bytes.empty, proof, age))
+})
 
 /** Every turn from a slot on, then each new one; goes on where it was after the connection broke. */
 export const follow = (process: Id.ProcessId, from = 0, retries?: number) =>
@@ -147,58 +220,3 @@ export const follow = (process: Id.ProcessId, from = 0, retries?: number) =>
       )
     }),
   )
-
-/** Where guest code comes from: a module that the node holds, JavaScript, or an author's file to be bundled. */
-export type Code = string | Uint8Array | { readonly file: string | URL } | { readonly module: string }
-
-/** Guest code that is not accepted, with its place in the author's file. Lines and columns count from 1. */
-export class SourceInvalid extends Data.TaggedError("SourceInvalid")<{
-  readonly file: string
-  readonly line: number
-  readonly column: number
-  readonly detail: string
-}> {
-  override get message(): string {
-    return `${this.file}:${this.line}:${this.column}: ${this.detail}`
-  }
-}
-
-/** An author's file as one script. */
-export interface Bundle {
-  readonly source: Uint8Array
-  /** The author's file, line and column that a place in the script comes from. */
-  readonly locate: (
-    line: number,
-    column: number,
-  ) => Pick<SourceInvalid, "file" | "line" | "column"> | undefined
-}
-
-/** Makes one script of an author's file and what it imports; known to whoever assembles a client. */
-export type Bundler = (file: string) => Effect.Effect<Bundle, SourceInvalid>
-
-const stored = Effect.fnUntraced(function* (text: string) {
-  const module = Id.parse(text)
-  if (module !== undefined) return module
-  return yield* new Refused({
-    reason: "unknown module",
-    detail: `"${text}" is no id of a module: it has 43 characters`,
-  })
-})
-
-/** Uploads guest code unless it is there; gives the module's id. */
-export const addModule = Effect.fnUntraced(function* (code: Code, bundler: Bundler) {
-  const messenger = yield* MessengerUnit
-  if (typeof code === "string") return yield* messenger.addModule(Bytes.fromText(code))
-  if (code instanceof Uint8Array) return yield* messenger.addModule(code)
-  if ("module" in code) return yield* stored(code.module)
-  const { source, locate } = yield* bundler(
-    typeof code.file === "string" ? code.file : fileURLToPath(code.file),
-  )
-  return yield* messenger
-    .addModule(source)
-    .pipe(
-      Effect.catchTag("ModuleInvalid", ({ detail, ...place }) =>
-        Effect.fail(new SourceInvalid({ ...(locate(place.line, place.column) ?? place), detail })),
-      ),
-    )
-})

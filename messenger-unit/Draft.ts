@@ -44,22 +44,60 @@ export const message = (process: Id.ProcessId, action: string, draft: Draft): Fi
   }
 }
 
+/** What a spawn fixes for the life of its process, beside what every draft says. */
+export interface Spawn extends Draft {
+  /** A name for people to read. */
+  readonly name?: string | undefined
+  /** Memory that the process may take, in MiB. */
+  readonly memoryMiB?: number | undefined
+  /** Fuel that one turn may take. */
+  readonly fuelPerTurnMax?: number | bigint | undefined
+  /** The engine that is to run it; without one, that of the unit's version. */
+  readonly engine?: Id.Id | undefined
+}
+
+/** The tag where there is a value for it. */
+const given = (name: string, value: string | number | bigint | undefined): ReadonlyArray<Tag.Tag> =>
+  value === undefined ? [] : [{ name, value: String(value) }]
+
+/** The tag counts pages of 64 KiB. */
+const pagesPerMiB = 16
+
 /** The spawn of a process that `node` schedules and computes. */
-export const spawn = (
-  module: Id.Id,
-  node: Pick<NodeInfo, "scheduler" | "compute">,
-  draft: Draft & { readonly name?: string | undefined },
-): Fields => {
+export const spawn = (module: Id.Id, node: Pick<NodeInfo, "scheduler" | "compute">, draft: Spawn): Fields => {
   const { data, tags } = content(draft)
+  const { name, memoryMiB, fuelPerTurnMax, engine } = draft
   return {
     tags: [
       ...Message.protocolTags("Process"),
       { name: "Module", value: module },
       { name: "Scheduler", value: node.scheduler },
       { name: "Compute", value: node.compute },
-      ...(draft.name === undefined ? [] : [{ name: "Name", value: draft.name }]),
+      ...given("Name", name),
+      ...given("Memory-Limit", memoryMiB === undefined ? undefined : Math.floor(memoryMiB * pagesPerMiB)),
+      ...given("Compute-Limit", fuelPerTurnMax),
+      ...given("Engine", engine),
       ...tags,
     ],
+    data,
+  }
+}
+
+/** Its owner's word that a process goes on as another program (spec 04 §9). */
+export const upgrade = (
+  process: Id.ProcessId,
+  module: Id.Id,
+  engine: Id.Id | undefined,
+  draft: Draft,
+): Fields => {
+  const { data, tags } = content(draft)
+  const own = [
+    { name: "Action", value: "Upgrade" },
+    { name: "Module", value: module },
+  ]
+  return {
+    target: Id.toBytes(process),
+    tags: [...Message.protocolTags("Message"), ...own, ...given("Engine", engine), ...tags],
     data,
   }
 }

@@ -28,6 +28,9 @@ const octets = (description: string) =>
 const processPath = { process: Wire.Id }
 const slotPath = { ...processPath, slot: Schema.Natural }
 
+/** Behind the path: a name can be one that no path can hold, such as `..`. */
+const viewName = { name: Schema.String.annotate({ description: "name of the view" }) }
+
 const page = {
   from: Schema.optionalKey(
     Schema.Natural.annotate({ description: "the first slot; 0 where it is left out" }),
@@ -65,7 +68,7 @@ const messages = HttpApiGroup.make("messages")
 const modules = HttpApiGroup.make("modules")
   .add(
     HttpApiEndpoint.post("add", "/modules", {
-      payload: octets("guest code: one JavaScript script in UTF-8"),
+      payload: octets("guest code: one JavaScript script in UTF-8, or one WebAssembly module"),
       success: Schema.Struct({ module: Wire.Id }),
       error: [Refusal.moduleInvalid, Refusal.storeFailed, Refusal.tooLarge],
     }).annotateMerge(
@@ -171,14 +174,45 @@ const processes = HttpApiGroup.make("processes")
     }).annotateMerge(
       said("Read an attestation", "The compute unit's signed statement whose turns reach this slot."),
     ),
-    HttpApiEndpoint.get("view", "/processes/:process/views/:name", {
-      params: { ...processPath, name: Schema.String },
+    HttpApiEndpoint.get("view", "/processes/:process/view", {
+      params: processPath,
+      query: viewName,
       success: Wire.View,
       error: Refusal.unknownView,
     }).annotateMerge(
       said(
         "Read a view",
         "What the process has published under a name, as JSON text, with the slot that published it.",
+      ),
+    ),
+    HttpApiEndpoint.get("viewProof", "/processes/:process/view/proof", {
+      params: processPath,
+      query: viewName,
+      success: Wire.ViewProven,
+      error: Refusal.unknownProcess,
+    }).annotateMerge(
+      said(
+        "Prove a view",
+        "The view in the newest attested state, or that there is none, with the hashes, the signed attestation and the assignment that show it: a reader who checks them believes this node nothing.",
+      ),
+    ),
+    HttpApiEndpoint.get("snapshots", "/processes/:process/snapshots", {
+      params: processPath,
+      success: Schema.Array(Wire.SnapshotInfo),
+    }).annotateMerge(
+      said(
+        "List snapshots",
+        "States of a process from which it can be gone on with, oldest first. Of an old one only its hashes are kept.",
+      ),
+    ),
+    HttpApiEndpoint.get("snapshot", "/processes/:process/snapshots/:slot", {
+      params: slotPath,
+      success: octets("the state of the process after the slot, compressed"),
+      error: Refusal.unknownSnapshot,
+    }).annotateMerge(
+      said(
+        "Read a snapshot",
+        "The state of a process after a slot. Its state root is what an attestation of that slot says, or it is worth nothing.",
       ),
     ),
     HttpApiEndpoint.post("query", "/processes/:process/query", {
@@ -219,6 +253,16 @@ const node = HttpApiGroup.make("node")
       success: Schema.Array(Wire.Undelivered),
     }).annotateMerge(
       said("List what is not delivered", "Messages between processes that wait, why, and since when."),
+    ),
+    HttpApiEndpoint.get("engine", "/engines/:id", {
+      params: { id: Wire.Id },
+      success: octets("an engine"),
+      error: Refusal.unknownEngine,
+    }).annotateMerge(
+      said(
+        "Read an engine",
+        "What runs processes, as bytes: their SHA-256 is the id that attestations name.",
+      ),
     ),
     HttpApiEndpoint.get("info", "/info", {
       success: Wire.NodeInfo,

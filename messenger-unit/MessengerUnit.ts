@@ -6,7 +6,16 @@ import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
-import type { Answer, ComputeUnknown, ModuleInvalid, Query, Turn, View } from "../compute-unit/ComputeUnit.ts"
+import type {
+  Answer,
+  ComputeUnknown,
+  ModuleInvalid,
+  Query,
+  SnapshotInfo,
+  Turn,
+  View,
+  ViewProven,
+} from "../compute-unit/ComputeUnit.ts"
 import type { Refused } from "../runtime/Admission.ts"
 import type * as Attestation from "../runtime/Attestation.ts"
 import type * as Batch from "../runtime/Batch.ts"
@@ -59,6 +68,8 @@ export interface ProcessInfo {
   readonly timestamp: number
   /** Root after the newest turns attested. */
   readonly stateRoot: Uint8Array
+  /** Engine that ran the newest turn; unset before the first. */
+  readonly engine: Uint8Array | undefined
   readonly parked: string | undefined
 }
 
@@ -118,6 +129,20 @@ export class MessengerUnit extends Context.Service<
       query: Query,
     ) => Effect.Effect<Answer, ComputeUnknown | Unreachable>
     readonly view: (process: Id.ProcessId, name: string) => Effect.Effect<View | undefined, Unreachable>
+    /** A view with what proves it, absence included; `ProvenView.check` is who believes it or not. */
+    readonly viewProof: (
+      process: Id.ProcessId,
+      name: string,
+    ) => Effect.Effect<ViewProven, ComputeUnknown | Unreachable>
+    /** Snapshots taken of a process, oldest first. */
+    readonly snapshots: (process: Id.ProcessId) => Effect.Effect<ReadonlyArray<SnapshotInfo>, Unreachable>
+    /** The bytes of a snapshot that is kept. */
+    readonly snapshot: (
+      process: Id.ProcessId,
+      slot: number,
+    ) => Effect.Effect<Uint8Array | undefined, Unreachable>
+    /** An engine as bytes whose SHA-256 is its id. */
+    readonly engineBytes: (engine: Uint8Array) => Effect.Effect<Uint8Array | undefined, Unreachable>
     readonly process: (process: Id.ProcessId) => Effect.Effect<ProcessInfo, LogUnknown | Unreachable>
     readonly processes: Effect.Effect<ReadonlyArray<ProcessInfo>, Unreachable>
     readonly outbox: Effect.Effect<ReadonlyArray<Undelivered>, Unreachable>

@@ -75,6 +75,7 @@ export const make = Effect.fnUntraced(function* (version: string) {
       computed: progress.slots,
       timestamp,
       stateRoot: attested?.attestation.to.stateRoot ?? new Uint8Array(32),
+      engine: progress.engine,
       parked: progress.parked,
     }
     return info
@@ -106,7 +107,12 @@ export const make = Effect.fnUntraced(function* (version: string) {
     attestation: compute.attestation,
     follow: (process, from) => Stream.unwrap(Effect.as(assigned(process, 0), compute.follow(process, from))),
     query: compute.query,
-    view: compute.view,
+    // Half of a pair is kept as the bytes of another character, and would find what stands under that one.
+    view: (process, name) => (name.isWellFormed() ? compute.view(process, name) : Effect.undefined),
+    viewProof: compute.viewProof,
+    snapshots: compute.snapshots,
+    snapshot: compute.snapshot,
+    engineBytes: compute.engineBytes,
     process: Effect.fnUntraced(function* (process) {
       const head = (yield* scheduler.processes).find((one) => one.process === process)
       return head === undefined

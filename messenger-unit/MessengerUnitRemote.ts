@@ -13,7 +13,7 @@ import * as HttpApiClient from "effect/http-api/HttpApiClient"
 import type { HttpClientError } from "effect/http/HttpClientError"
 import { ComputeUnknown } from "../compute-unit/ComputeUnit.ts"
 import { Refused } from "../runtime/Admission.ts"
-import type * as Id from "../runtime/Id.ts"
+import * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
 import { LogUnknown } from "../scheduler-unit/SchedulerUnit.ts"
 import { MessengerApi } from "./MessengerApi.ts"
@@ -75,6 +75,8 @@ export const make = Effect.fnUntraced(function* (url: string) {
 
   const sending = knowing(Schema.Union(Refusal.send), (refusal) => new Refused(refusal))
   const reading = knowing(Refusal.unknownSlot, (refusal) => new LogUnknown(refusal))
+  const computed = (process: Id.ProcessId) =>
+    knowing(Refusal.unknownProcess, () => new ComputeUnknown({ process }))
   const adding = knowing(
     Schema.Union([Refusal.moduleInvalid, Refusal.storeFailed, Refusal.tooLarge]),
     (refusal) =>
@@ -136,12 +138,19 @@ export const make = Effect.fnUntraced(function* (url: string) {
       optional(Refusal.unknownAttestation)(client.processes.attestation({ params: { process, slot } })),
     follow,
     query: (process, { action, tags, data }) =>
-      knowing(
-        Refusal.unknownProcess,
-        () => new ComputeUnknown({ process }),
-      )(client.processes.query({ params: { process }, payload: { action, tags, data } })),
+      computed(process)(client.processes.query({ params: { process }, payload: { action, tags, data } })),
     view: (process, name) =>
-      optional(Refusal.unknownView)(client.processes.view({ params: { process, name } })),
+      // Half of a pair does not travel: it would come out as another name.
+      name.isWellFormed()
+        ? optional(Refusal.unknownView)(client.processes.view({ params: { process }, query: { name } }))
+        : Effect.sync(absent),
+    viewProof: (process, name) =>
+      computed(process)(client.processes.viewProof({ params: { process }, query: { name } })),
+    snapshots: (process) => plain(client.processes.snapshots({ params: { process } })),
+    snapshot: (process, slot) =>
+      optional(Refusal.unknownSnapshot)(client.processes.snapshot({ params: { process, slot } })),
+    engineBytes: (engine) =>
+      optional(Refusal.unknownEngine)(client.node.engine({ params: { id: Id.fromBytes(engine) } })),
     process: (process) => reading(client.processes.get({ params: { process } })),
     processes: plain(client.processes.list()),
     outbox: plain(client.node.outbox()),

@@ -14,16 +14,19 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { unhandled } from "effect/Types"
 import type { Turn } from "../compute-unit/ComputeUnit.ts"
 import * as Bytes from "../runtime/Bytes.ts"
+import * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
 import type { LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
 import { MessengerApi, Refusing, TurnEvent } from "./MessengerApi.ts"
 import { MessengerUnit } from "./MessengerUnit.ts"
 import * as Refusal from "./Refusal.ts"
 import type * as RequestBody from "./RequestBody.ts"
+import type * as ResponseBody from "./ResponseBody.ts"
 import * as Wire from "./Wire.ts"
 
 export interface Options {
   readonly bodies: RequestBody.RequestBodies
+  readonly answers: ResponseBody.ResponseBodies
   /** Ends when the server stops: streams that follow a process end then, for their readers to go on elsewhere. */
   readonly stopping: Effect.Effect<void>
 }
@@ -123,7 +126,7 @@ const decodeQuery = Schema.decodeEffect(Schema.fromJsonString(Schema.toCodecJson
 const readQuery = (text: string) =>
   decodeQuery(text).pipe(Effect.catch(({ message }) => refuse("malformed request", `body: ${message}`)))
 
-const processes = ({ bodies, stopping }: Options) =>
+const processes = ({ bodies, answers, stopping }: Options) =>
   HttpApiBuilder.group(MessengerApi, "processes", (handlers) =>
     handlers
       .handle("list", () => MessengerUnit.use(({ processes }) => Effect.mapError(processes, Refusal.of)))
@@ -180,11 +183,34 @@ const processes = ({ bodies, stopping }: Options) =>
           Effect.flatMap(orRefuse("not attested", `no attestation reaches slot ${slot} of ${process} here`)),
         ),
       )
-      .handle("view", ({ params: { process, name } }) =>
+      .handle("view", ({ params: { process }, query: { name } }) =>
         MessengerUnit.use((messenger) => messenger.view(process, name)).pipe(
           Effect.mapError(Refusal.of),
           Effect.flatMap(
             orRefuse("unknown view", `process ${process} publishes nothing under "${name}" here`),
+          ),
+        ),
+      )
+      .handle("viewProof", ({ params, query }) =>
+        MessengerUnit.use((messenger) =>
+          Effect.mapError(messenger.viewProof(params.process, query.name), Refusal.of),
+        ),
+      )
+      .handle("snapshots", ({ params }) =>
+        MessengerUnit.use((messenger) => Effect.mapError(messenger.snapshots(params.process), Refusal.of)),
+      )
+      .handle("snapshot", ({ params: { process, slot } }) =>
+        MessengerUnit.use((messenger) =>
+          answers.answer(
+            messenger
+              .snapshot(process, slot)
+              .pipe(
+                Effect.mapError(Refusal.of),
+                Effect.flatMap(
+                  orRefuse("unknown snapshot", `no snapshot of ${process} after slot ${slot} is kept here`),
+                ),
+              ),
+            (detail) => refuse("overloaded", detail),
           ),
         ),
       )
@@ -216,6 +242,12 @@ const processes = ({ bodies, stopping }: Options) =>
 
 const node = HttpApiBuilder.group(MessengerApi, "node", (handlers) =>
   handlers
+    .handle("engine", ({ params }) =>
+      MessengerUnit.use((messenger) => messenger.engineBytes(Id.toBytes(params.id))).pipe(
+        Effect.mapError(Refusal.of),
+        Effect.flatMap(orRefuse("unknown engine", `engine ${params.id} is not served here`)),
+      ),
+    )
     .handle("outbox", () => MessengerUnit.use(({ outbox }) => Effect.mapError(outbox, Refusal.of)))
     .handle("info", () => MessengerUnit.use(({ info }) => Effect.mapError(info, Refusal.of))),
 )

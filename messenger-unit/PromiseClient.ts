@@ -5,7 +5,7 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { Answer, Turn } from "../compute-unit/ComputeUnit.ts"
+import type { Answer, SnapshotInfo, Turn } from "../compute-unit/ComputeUnit.ts"
 import type * as Identity from "../identity/Identity.ts"
 import { Refused } from "../runtime/Admission.ts"
 import type * as Attestation from "../runtime/Attestation.ts"
@@ -16,6 +16,7 @@ import type { Accepted } from "../scheduler-unit/SchedulerUnit.ts"
 import * as Client from "./Client.ts"
 import type * as Draft from "./Draft.ts"
 import { MessengerUnit, type NodeInfo, type ProcessInfo, type Undelivered } from "./MessengerUnit.ts"
+import type * as ProvenViews from "./ProvenView.ts"
 
 /** A dry run that threw, ran out of fuel, or found no handler. */
 export class QueryFailed extends Data.TaggedError("QueryFailed")<{
@@ -53,9 +54,30 @@ export interface Message extends Call, Draft.Draft {
   readonly as?: Identity.Identity | undefined
 }
 
-export interface Spawn extends Message {
-  /** A name for people to read. */
-  readonly name?: string | undefined
+/** The engine that is to run a process; without one, that of the unit's version. */
+interface Pinned {
+  readonly engine?: string | undefined
+}
+
+export interface Spawn extends Message, Omit<Draft.Spawn, "engine">, Pinned {}
+
+export interface Upgrade extends Message, Pinned {}
+
+/** That a view is to be proven, and how old the newest slot of its process may be. */
+export interface Proof {
+  readonly proof: true
+  readonly maxAgeMs?: number | undefined
+}
+
+/** What a process publishes, or that it does not (`undefined`), after `slot`: seen to be so, whoever served it. */
+export interface ProvenView extends Omit<ProvenViews.ProvenView, "value"> {
+  readonly value: Draft.Json | undefined
+}
+
+/** What became of an upgrade. */
+export interface Upgraded extends Accepted {
+  readonly module: Id.Id
+  readonly fuelUsed: bigint
 }
 
 export interface Page {
@@ -77,11 +99,16 @@ export interface PromiseClient extends AsyncDisposable {
   readonly ask: (process: string, action: string, options?: Message) => Promise<Draft.Json>
   /** Asks without a trace: runs the message on a throw-away copy of the newest state. */
   readonly query: (process: string, action: string, draft?: Draft.Draft & Call) => Promise<QueryAnswer>
-  /** What the process has published under a name. */
-  readonly view: (
-    process: string,
-    name: string,
-  ) => Promise<{ readonly value: Draft.Json; readonly slot: number } | undefined>
+  /** Lets a process that the speaker owns go on as another program; resolves once it does. */
+  readonly upgrade: (process: string, code: Client.Code, options?: Upgrade) => Promise<Upgraded>
+  /** What the process has published under a name. With `proof`, checked: rejects with `ProofInvalid` where it is not so. */
+  readonly view: {
+    (process: string, name: string, proof: Proof): Promise<ProvenView>
+    (
+      process: string,
+      name: string,
+    ): Promise<{ readonly value: Draft.Json; readonly slot: number } | undefined>
+  }
   /** Every turn from a slot on, then each new one. */
   readonly follow: (
     process: string,
@@ -95,12 +122,17 @@ export interface PromiseClient extends AsyncDisposable {
   readonly answer: (process: string, slot: number, call?: Call) => Promise<Draft.Json>
   readonly receipt: (process: string, slot: number) => Promise<Batch.Receipt>
   readonly attestation: (process: string, slot: number) => Promise<Attestation.SignedAttestation | undefined>
+  /** Snapshots taken of a process, oldest first, and the bytes of one that is kept. */
+  readonly snapshots: (process: string) => Promise<ReadonlyArray<SnapshotInfo>>
+  readonly snapshot: (process: string, slot: number) => Promise<Uint8Array | undefined>
   readonly process: (process: string) => Promise<ProcessInfo>
   readonly processes: () => Promise<ReadonlyArray<ProcessInfo>>
   readonly outbox: () => Promise<ReadonlyArray<Undelivered>>
   /** Uploads guest code; gives its id. */
   readonly addModule: (code: Client.Code) => Promise<Id.Id>
   readonly module: (id: string) => Promise<Uint8Array | undefined>
+  /** An engine that the node serves, as bytes whose SHA-256 is its id. */
+  readonly engine: (id: string) => Promise<Uint8Array | undefined>
   readonly info: () => Promise<NodeInfo>
   /** Ends the connection, and an embedded node with it. */
   readonly close: () => Promise<void>
@@ -114,6 +146,13 @@ const idOf = (text: string, what: "process" | "module"): Effect.Effect<Id.Id, Re
   return Effect.fail(
     new Refused({ reason: `unknown ${what}`, detail: `"${text}" is no id: it has 43 characters` }),
   )
+}
+
+const engineOf = ({ engine }: Pinned): Effect.Effect<Id.Id | undefined, Refused> => {
+  const id = engine === undefined ? undefined : Id.parse(engine)
+  if (engine === undefined || id !== undefined) return Effect.succeed(id)
+  const detail = `"${engine}" is no id of an engine: it has 43 characters`
+  return Effect.fail(new Refused({ reason: "bad spawn", detail }))
 }
 
 const parse = (text: string): Draft.Json => JSON.parse(text) as Draft.Json // JSON text of a process
@@ -171,13 +210,48 @@ export const make = (
     return Stream.toAsyncIterable(Stream.interruptWhen(turns, aborted))
   }
 
+  /** A view that the messenger says, or with `proof` one that is seen to hold. */
+  function view(process: string, name: string, proof: Proof): Promise<ProvenView>
+  function view(
+    process: string,
+    name: string,
+  ): Promise<{ readonly value: Draft.Json; readonly slot: number } | undefined>
+  function view(process: string, name: string, proof?: Proof): Promise<unknown> {
+    if (proof === undefined)
+      return about(process, (id) =>
+        Effect.map(messenger.view(id, name), (found) =>
+          found === undefined ? undefined : { value: parse(found.value), slot: found.slot },
+        ),
+      )
+    return about(process, (id) =>
+      Effect.map(Client.provenView(id, name, proof.maxAgeMs), ({ value, ...shown }) => ({
+        ...shown,
+        value: value === undefined ? undefined : parse(value),
+      })),
+    )
+  }
+
   return {
     spawn: (code, given = {}) =>
       run(
         Effect.gen(function* () {
           const who = yield* speaker("spawn", given)
+          const engine = yield* engineOf(given)
+          const { name, memoryMiB, fuelPerTurnMax } = given
           const module = yield* Client.addModule(code, bundler)
-          return (yield* Client.spawn(module, { ...who, name: given.name })).process
+          const options = { ...who, name, memoryMiB, fuelPerTurnMax, engine }
+          return (yield* Client.spawn(module, options)).process
+        }),
+        given.signal,
+      ),
+    upgrade: (process, code, given = {}) =>
+      about(
+        process,
+        Effect.fnUntraced(function* (id) {
+          const who = yield* speaker("upgrade", given)
+          const engine = yield* engineOf(given)
+          const module = yield* Client.addModule(code, bundler)
+          return yield* Client.upgrade(id, module, { ...who, engine })
         }),
         given.signal,
       ),
@@ -199,12 +273,7 @@ export const make = (
       ),
     query: (process, action, { signal, ...draft } = {}) =>
       about(process, (id) => query(id, action, draft), signal),
-    view: (process, name) =>
-      about(process, (id) =>
-        Effect.map(messenger.view(id, name), (view) =>
-          view === undefined ? undefined : { value: parse(view.value), slot: view.slot },
-        ),
-      ),
+    view,
     follow,
     log: (process, { from = 0, limit = limitDefault } = {}) =>
       about(process, (id) =>
@@ -217,11 +286,17 @@ export const make = (
       about(process, (id) => Effect.map(Client.answer(id, slot), ({ value }) => parse(value)), signal),
     receipt: (process, slot) => about(process, (id) => messenger.receipt(id, slot)),
     attestation: (process, slot) => about(process, (id) => messenger.attestation(id, slot)),
+    snapshots: (process) => about(process, messenger.snapshots),
+    snapshot: (process, slot) => about(process, (id) => messenger.snapshot(id, slot)),
     process: (process) => about(process, messenger.process),
     processes: () => run(messenger.processes),
     outbox: () => run(messenger.outbox),
     addModule: (code) => run(Client.addModule(code, bundler)),
     module: (id) => run(Effect.flatMap(idOf(id, "module"), messenger.module)),
+    engine: (text) => {
+      const id = Id.parse(text)
+      return run(id === undefined ? Effect.undefined : messenger.engineBytes(Id.toBytes(id)))
+    },
     info: () => run(messenger.info),
     close,
     [Symbol.asyncDispose]: close,

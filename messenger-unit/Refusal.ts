@@ -46,6 +46,8 @@ export const unknownModule = refusal(404, ["unknown module"])
 export const unknownView = refusal(404, ["unknown view"])
 export const unknownTurn = refusal(404, ["not computed"])
 export const unknownAttestation = refusal(404, ["not attested"])
+export const unknownSnapshot = refusal(404, ["unknown snapshot"])
+export const unknownEngine = refusal(404, ["unknown engine"])
 
 /** A process or a slot that is not there. */
 export const unknownSlot = Schema.Struct({

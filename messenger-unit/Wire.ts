@@ -56,6 +56,10 @@ const Hash32 = Base64Url.check(
   ),
 )
 
+/** An engine's id: the hash of its bytes, written as every id is. */
+export const EngineId = Hash32.annotate({ description: "id of an engine: SHA-256 of its bytes" })
+
+const u32 = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 32 - 1 }))
 const fuel = Schema.BigInt.annotate({ description: "fuel as decimal text" })
 const time = Schema.Natural.annotate({ description: "ms since 1970" })
 const slot = Schema.Natural.annotate({ description: "place in the process's log, from 0" })
@@ -104,7 +108,8 @@ export const Receipt = Schema.Struct({
   ...place,
 }).annotate({ identifier: "Receipt", description: "the scheduler's signed statement that a slot was given" })
 
-const Point = Schema.Struct({ slot: Schema.Int, head: Hash32, stateRoot: Hash32 }).annotate({
+const pointSlot = Schema.Int.check(Schema.isBetween({ minimum: -1, maximum: Number.MAX_SAFE_INTEGER - 1 }))
+const Point = Schema.Struct({ slot: pointSlot, head: Hash32, stateRoot: Hash32 }).annotate({
   identifier: "Point",
   description: "a process after a slot; before slot 0 the slot is -1",
 })
@@ -134,6 +139,7 @@ export const TurnError = Schema.Struct({
     "stack overflow",
     "too many jobs",
     "job failed",
+    "trapped",
     "output too large",
     "bad output",
     "module invalid",
@@ -208,6 +214,61 @@ export const QueryAnswer = Schema.Struct({
 
 export const View = Schema.Struct({ value: jsonText, slot }).annotate({ identifier: "View" })
 
+const MetadataHead = Schema.Struct({
+  spawn: Hash32,
+  module: Hash32,
+  term: Schema.Natural,
+  handles: Base64Url,
+  sent: Hash32,
+  received: Hash32,
+  cron: Hash32,
+  timers: Hash32,
+}).annotate({ identifier: "MetadataHead", description: "what metadata commits to beside the views" })
+
+const MemoryHead = Schema.Struct({ wasmPages: u32, root: Hash32, globals: Base64Url }).annotate({
+  identifier: "MemoryHead",
+  description: "what memory commits to; `wasmPages` counts pages of 64 KiB",
+})
+
+const Leaf = Schema.Struct({ ...place, name: Schema.String, value: Hash32 }).annotate({
+  identifier: "ViewLeaf",
+  description: "a view as its state commits to it; `value` is SHA-256 of the JSON text",
+})
+
+const Opening = Schema.Struct({
+  engine: EngineId,
+  metadata: MetadataHead,
+  memory: Schema.UndefinedOr(MemoryHead).annotate({
+    description: "`null` where the module does not load",
+  }),
+  views: Schema.Natural.annotate({ description: "views there are" }),
+  viewsRoot: Hash32,
+  leaves: Schema.Array(Leaf).check(Schema.isMaxLength(2)).annotate({
+    description: "the view, or the one or two between which it would stand",
+  }),
+}).annotate({ identifier: "Opening", description: "a state root, opened around one view" })
+
+export const ViewProven = Schema.Struct({
+  name: Schema.String,
+  value: Schema.NullOr(jsonText).annotate({
+    description: "`null` where nothing is published under the name, which is then what is proven",
+  }),
+  opening: Opening,
+  attestation: SignedAttestation,
+  assignment: Assignment,
+}).annotate({
+  identifier: "ViewProven",
+  description: "a view of the newest attested state, with all that shows it to a reader who checks",
+})
+
+export const SnapshotInfo = Schema.Struct({
+  slot,
+  stateRoot: Hash32,
+  sha256: Hash32.annotate({ description: "of the bytes as served" }),
+  length: Schema.Natural.annotate({ description: "bytes" }),
+  kept: Schema.Boolean.annotate({ description: "whether the bytes are still here" }),
+}).annotate({ identifier: "SnapshotInfo", description: "a process's state after a slot, as it was taken" })
+
 export const ProcessInfo = Schema.Struct({
   process: Id,
   owner: Id,
@@ -217,6 +278,9 @@ export const ProcessInfo = Schema.Struct({
   computed: Schema.Natural.annotate({ description: "slots computed" }),
   timestamp: time,
   stateRoot: Hash32,
+  engine: Schema.UndefinedOr(EngineId).annotate({
+    description: "id of the engine that ran its newest turn, if there is one",
+  }),
   parked: Schema.UndefinedOr(Schema.String).annotate({
     description: "why the node stopped following it, if it did",
   }),
@@ -237,5 +301,5 @@ export const NodeInfo = Schema.Struct({
   version: Schema.String,
   scheduler: Id,
   compute: Id,
-  engine: Hash32,
+  engine: EngineId,
 }).annotate({ identifier: "NodeInfo" })

@@ -20,6 +20,7 @@ import { MessengerApi } from "../messenger-unit/MessengerApi.ts"
 import { MessengerUnit } from "../messenger-unit/MessengerUnit.ts"
 import * as MessengerUnitServer from "../messenger-unit/MessengerUnitServer.ts"
 import * as RequestBody from "../messenger-unit/RequestBody.ts"
+import * as ResponseBody from "../messenger-unit/ResponseBody.ts"
 import * as Limit from "../runtime/Limit.ts"
 import * as Meter from "./Meter.ts"
 import * as Metrics from "./Metrics.ts"
@@ -32,6 +33,7 @@ export interface Options {
   /** Only tests make it shorter. */
   readonly stopMsMax?: number
   readonly bodies?: RequestBody.RequestBodies
+  readonly answers?: ResponseBody.ResponseBodies
 }
 
 /** The server can't listen; `detail` says what to change. */
@@ -159,6 +161,7 @@ export const layer = (options: Options) =>
       const stopped = Deferred.makeUnsafe<void>()
       const api = MessengerUnitServer.layer({
         bodies: options.bodies ?? RequestBody.make(),
+        answers: options.answers ?? ResponseBody.make(),
         stopping: Deferred.await(stopped),
       }).pipe(Layer.provide(Layer.effect(MessengerUnit, MessengerUnit.useSync(Meter.messenger))))
       const server = Layer.mergeAll(

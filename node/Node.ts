@@ -10,6 +10,7 @@ import * as SignaturePool from "../identity/SignaturePool.ts"
 import * as SignerPool from "../identity/SignerPool.ts"
 import * as VerifierPool from "../identity/VerifierPool.ts"
 import * as MessengerUnitLocal from "../messenger-unit/MessengerUnitLocal.ts"
+import * as Limit from "../runtime/Limit.ts"
 import * as StoreLmdb from "../runtime/StoreLmdb.ts"
 import * as AssignmentLogStore from "../scheduler-unit/AssignmentLogStore.ts"
 import * as SchedulerUnitLocal from "../scheduler-unit/SchedulerUnitLocal.ts"
@@ -23,10 +24,18 @@ export interface Options {
   /** Threads that run guests, and threads that sign and verify. */
   readonly sandboxWorkers: number
   readonly cryptoWorkers: number
+  /** MiB of memory that open processes may take together. */
+  readonly memory?: number | undefined
 }
 
 /** All units of an embedded node, with the seams that they stand on. */
-export const layer = ({ dataFolder, identity, sandboxWorkers, cryptoWorkers }: Options) => {
+export const layer = ({
+  dataFolder,
+  identity,
+  sandboxWorkers,
+  cryptoWorkers,
+  memory = Limit.residentMibDefault,
+}: Options) => {
   const substrates = Layer.mergeAll(
     StoreLmdb.layer(dataFolder),
     Layer.mergeAll(SignerPool.layer(identity), VerifierPool.layer).pipe(
@@ -36,7 +45,7 @@ export const layer = ({ dataFolder, identity, sandboxWorkers, cryptoWorkers }: O
   )
   const scheduler = SchedulerUnitLocal.layer.pipe(Layer.provideMerge(AssignmentLogStore.layer))
   return MessengerUnitLocal.layer(version).pipe(
-    Layer.provideMerge(ComputeUnitLocal.layer),
+    Layer.provideMerge(ComputeUnitLocal.layer({ residentBytesMax: memory * 1024 * 1024 })),
     Layer.provideMerge(scheduler),
     Layer.provideMerge(substrates),
   )

@@ -12,6 +12,7 @@ import path from "node:path"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import * as Limit from "../runtime/Limit.ts"
 
 export const logLevels = ["debug", "info", "warning", "error", "none"] as const
 export type LogLevel = (typeof logLevels)[number]
@@ -25,6 +26,8 @@ export interface Settings {
   readonly logLevel: LogLevel
   readonly sandboxWorkers: number
   readonly cryptoWorkers: number
+  /** MiB. */
+  readonly memory: number
 }
 
 export type Name = keyof Settings
@@ -102,6 +105,9 @@ interface Definition {
 /** Threads that a machine can have: more of ours than that only wait for each other. */
 const workersMax = 256
 
+/** More than any machine has. */
+const memoryMibMax = 64 * 1024 * 1024
+
 export const definitions: Readonly<Record<Name, Definition>> = {
   data: {
     flag: "data",
@@ -153,6 +159,13 @@ export const definitions: Readonly<Record<Name, Definition>> = {
     form: "number",
     read: whole(1, workersMax),
   },
+  memory: {
+    flag: "memory",
+    variable: "HEDDLE_MEMORY",
+    description: "MiB that open processes may take; those used longest ago wait on disk",
+    form: "number",
+    read: whole(1, memoryMibMax),
+  },
 }
 
 export const names = Object.keys(definitions) as ReadonlyArray<Name> // the keys of the line above
@@ -168,6 +181,7 @@ const defaults = (folder: string, home: string): Omit<Settings, "url"> => ({
   logLevel: "info",
   sandboxWorkers: workersDefault,
   cryptoWorkers: workersDefault,
+  memory: Limit.residentMibDefault,
 })
 
 interface File {

@@ -9,8 +9,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import type * as Audit from "../compute-unit/Audit.ts"
+import type { StateDifference } from "../compute-unit/StateDifference.ts"
+import type { Trial } from "../compute-unit/Trial.ts"
 import * as Identity from "../identity/Identity.ts"
 import * as KeyFolder from "../identity/KeyFolder.ts"
+import type { Code } from "../messenger-unit/Client.ts"
+import * as GuestCode from "../messenger-unit/Code.ts"
 import { MessengerUnit } from "../messenger-unit/MessengerUnit.ts"
 import * as PromiseClient from "../messenger-unit/PromiseClient.ts"
 import { Refused } from "../runtime/Admission.ts"
@@ -55,14 +59,36 @@ export interface StartOptions extends PromiseClient.Options {
   /** Threads that run processes, and threads that sign and verify. */
   readonly sandboxWorkers?: number | undefined
   readonly cryptoWorkers?: number | undefined
+  /** MiB of memory that open processes may take together; those used longest ago wait on disk. */
+  readonly memory?: number | undefined
 }
 
 /** What programs use: the calls of the messenger, and the recomputation of what it serves. */
 export interface Client extends PromiseClient.PromiseClient {
-  /** Runs a process's log from slot 0 in a fresh sandbox; the report says what the first difference is, if there is one. */
-  readonly replay: (process: string, onProgress?: Recompute.Progress) => Promise<Audit.Report>
+  /**
+   * Runs a process's log again in a fresh sandbox, from slot 0 or from a snapshot; the report says what the first
+   * difference is, if there is one.
+   */
+  readonly replay: (
+    process: string,
+    onProgress?: Recompute.Progress,
+    from?: Audit.Start,
+  ) => Promise<Audit.Report>
   /** As `replay`, and checks every signature, link, receipt and attestation. */
-  readonly verify: (process: string, onProgress?: Recompute.Progress) => Promise<Audit.Report>
+  readonly verify: (
+    process: string,
+    onProgress?: Recompute.Progress,
+    from?: Audit.Start,
+  ) => Promise<Audit.Report>
+  /** Runs a process's log through another program; says which outcomes differ, and how the first does. */
+  readonly trial: (
+    process: string,
+    code: Code,
+    slots?: { readonly from?: number | undefined; readonly to?: number | undefined },
+    onProgress?: Recompute.Progress,
+  ) => Promise<Trial>
+  /** What changed in a process's state from after one slot to after another; -1 is before the spawn. */
+  readonly difference: (process: string, from: number, to: number) => Promise<StateDifference>
 }
 
 const clientOver = (
@@ -70,17 +96,34 @@ const clientOver = (
   options: PromiseClient.Options,
   close: () => Promise<void>,
 ): Client => {
-  const recompute = async (how: "replay" | "verify", process: string, onProgress?: Recompute.Progress) => {
+  const recompute = async <A, E>(
+    process: string,
+    how: (recomputing: typeof Recompute, process: Id.ProcessId) => Effect.Effect<A, E>,
+  ): Promise<A> => {
     const id = Id.parse(process)
     if (id === undefined)
       throw new Refused({ reason: "unknown process", detail: `"${process}" is no id: it has 43 characters` })
-    const Recomputing = await import("./Recompute.ts")
-    return Effect.runPromise(Recomputing[how](messenger, id, onProgress))
+    return Effect.runPromise(how(await import("./Recompute.ts"), id))
   }
   return {
     ...PromiseClient.make(messenger, options, bundler, close),
-    replay: (process, onProgress) => recompute("replay", process, onProgress),
-    verify: (process, onProgress) => recompute("verify", process, onProgress),
+    replay: (process, onProgress, from) =>
+      recompute(process, ({ replay }, id) => replay(messenger, id, onProgress, from)),
+    verify: (process, onProgress, from) =>
+      recompute(process, ({ verify }, id) => verify(messenger, id, onProgress, from)),
+    trial: (process, given, { from = 0, to } = {}, onProgress) =>
+      recompute(process, ({ trial }, id) =>
+        Effect.provideService(GuestCode.read(given, bundler), MessengerUnit, messenger).pipe(
+          Effect.flatMap(({ source, locate }) =>
+            Effect.mapError(
+              trial(messenger, id, { from, to, program: source }, onProgress),
+              GuestCode.inAuthorsFile(locate),
+            ),
+          ),
+        ),
+      ),
+    difference: (process, from, to) =>
+      recompute(process, ({ difference }, id) => difference(messenger, id, from, to)),
   }
 }
 
@@ -97,12 +140,13 @@ export const start = async ({
   logLevel = "warning",
   ...options
 }: StartOptions): Promise<EmbeddedNode> => {
-  const { sandboxWorkers, cryptoWorkers } = options
+  const { sandboxWorkers, cryptoWorkers, memory } = options
   const { settings } = await Effect.runPromise(
     settingsOf({
       data: dataFolder,
       ...(sandboxWorkers === undefined ? {} : { sandboxWorkers: String(sandboxWorkers) }),
       ...(cryptoWorkers === undefined ? {} : { cryptoWorkers: String(cryptoWorkers) }),
+      ...(memory === undefined ? {} : { memory: String(memory) }),
     }),
   )
   const node = nodeLayer(settings).pipe(Layer.provide(Logs.layer(logLevel, process.stderr.isTTY)))
@@ -133,13 +177,15 @@ export const nodeLayer = ({
   data,
   sandboxWorkers,
   cryptoWorkers,
-}: Pick<Settings.Settings, "data" | "sandboxWorkers" | "cryptoWorkers">) =>
+  memory,
+}: Pick<Settings.Settings, "data" | "sandboxWorkers" | "cryptoWorkers"> &
+  Partial<Pick<Settings.Settings, "memory">>) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const Node = yield* Effect.promise(() => import("./Node.ts"))
       const NodeKey = yield* Effect.promise(() => import("./NodeKey.ts"))
       const identity = yield* NodeKey.open(data)
-      return Node.layer({ dataFolder: data, identity, sandboxWorkers, cryptoWorkers })
+      return Node.layer({ dataFolder: data, identity, sandboxWorkers, cryptoWorkers, memory })
     }),
   )
 
@@ -162,20 +208,34 @@ export { KeyUnknown } from "../identity/KeyFolder.ts"
 export { KeyFileDamaged, WrongPassphrase } from "../identity/KeyFile.ts"
 export { Signer, SigningFailed } from "../identity/Signer.ts"
 export { Verifier } from "../identity/Verifier.ts"
-export { AskFailed, SourceInvalid } from "../messenger-unit/Client.ts"
+export { AskFailed, EngineMissing, NotOwner, SourceInvalid } from "../messenger-unit/Client.ts"
 export { MessengerUnit, Unreachable } from "../messenger-unit/MessengerUnit.ts"
 export { NobodySpeaks, QueryFailed } from "../messenger-unit/PromiseClient.ts"
+export { ProofInvalid } from "../messenger-unit/ProvenView.ts"
 export { Refused } from "../runtime/Admission.ts"
 export { ItemInvalid } from "../runtime/Item.ts"
 export { Store, StoreFailed, StoreUnavailable } from "../runtime/Store.ts"
 export { LogUnknown, SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
 export { SettingsInvalid } from "./Settings.ts"
 
-export type { Answer, Query, Turn, View } from "../compute-unit/ComputeUnit.ts"
+export type { Answer, Query, SnapshotInfo, Turn, View, ViewProven } from "../compute-unit/ComputeUnit.ts"
+export type { StateDifference } from "../compute-unit/StateDifference.ts"
+export type { Trial } from "../compute-unit/Trial.ts"
 export type { Code, Entry } from "../messenger-unit/Client.ts"
 export type { Draft, Json } from "../messenger-unit/Draft.ts"
 export type { NodeInfo, ProcessInfo, Undelivered } from "../messenger-unit/MessengerUnit.ts"
-export type { Call, Message, Options, Page, QueryAnswer, Spawn } from "../messenger-unit/PromiseClient.ts"
+export type {
+  Call,
+  Message,
+  Options,
+  Page,
+  Proof,
+  ProvenView,
+  QueryAnswer,
+  Spawn,
+  Upgrade,
+  Upgraded,
+} from "../messenger-unit/PromiseClient.ts"
 export type { Attestation, SignedAttestation } from "../runtime/Attestation.ts"
 export type { Receipt } from "../runtime/Batch.ts"
 export type { Address, ProcessId } from "../runtime/Id.ts"

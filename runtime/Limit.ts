@@ -141,14 +141,48 @@ export const frameBytesMax = 2 * batchBytesMax
 /** Times in a row that a sandbox may be lost under one process before this node stops following that process. */
 export const hostFaultsMax = 3
 
+/** Milliseconds in which any one turn has ended: a hundred times what the largest limit takes on a slow machine. */
+export const turnMsMax = 120_000
+
 /** Deliveries after which a messenger writes down how far it has come: so many may be sent again after a crash. */
 export const deliveriesPerCursorMax = 256
 
 /** Processes whose turns a compute unit commits at once; with at most `turnsPerRunMax` groups each they fit one tree. */
 export const processesPerCommitMax = 128
 
+/** Processes whose turns a compute unit runs at once: those of two commits, so that one is run while one is written. */
+export const processesRunningMax = 2 * processesPerCommitMax
+
+/**
+ * Turns and fuel after which a process gets a snapshot (spec 04 §8): what a restart has to do over at most. Fuel
+ * stands for time, since it is the same on every machine: a 2020s core does 4 to 10 thousand million of it in a second.
+ */
+export const snapshotTurns = 1_000
+export const snapshotFuel = 5_000_000_000n
+
+/** Snapshots of a process whose bytes are kept: the one that a restart begins from, and one to fall back on. */
+export const snapshotsKeptMax = 2
+
+/** Bytes of a snapshot that are written in one commit: no other commit waits long behind a large one. */
+export const snapshotPartBytesMax = 1024 * 1024
+
+/** Memory of processes that are open in sandboxes, in MiB: two and a half thousand small ones. */
+export const residentMibDefault = 512
+
+/** What an open process takes beside its own pages, in bytes: its page hashes, its log's state, what allocators round up. */
+export const residentOverheadBytes = 80 * 1024
+
+/** Processes evicted at once: their snapshots share a flush. */
+export const evictionsAtOnceMax = 32
+
+/** Times that a process may ask for an engine while it is opened, before its sandbox is taken to lose them. */
+export const enginesPerOpenMax = 64
+
 /** Bytes of request bodies that a server holds at once, whoever sent them: a dozen of the largest items. */
 export const requestBytesInFlightMax = 128 * 1024 * 1024
+
+/** Bytes of large answers, such as snapshots, that a server holds for those who are slow to take them. */
+export const responseBytesInFlightMax = 256 * 1024 * 1024
 
 /** Bytes of items or turns in one page of an HTTP answer; a page that would be larger has fewer entries. */
 export const pageBytesMax = batchBytesMax

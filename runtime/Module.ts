@@ -7,11 +7,17 @@ import * as Id from "./Id.ts"
 import type { Store } from "./Store.ts"
 import * as Table from "./Table.ts"
 
-/** What the bytes are: one JavaScript script in UTF-8. */
-export type Format = "javascript"
+/** What the bytes are: one JavaScript script in UTF-8, or one WebAssembly module. */
+export type Format = "javascript" | "webassembly"
 
-export const id = (source: Uint8Array, format: Format = "javascript"): Id.Id =>
-  Id.fromBytes(Hash.tagged("heddle/module/1", Bytes.fromText(format), source))
+const magic = Uint8Array.of(0, 0x61, 0x73, 0x6d)
+
+/** Told from the first bytes: no script begins with a zero. */
+export const format = (source: Uint8Array): Format =>
+  Bytes.equal(source.subarray(0, magic.length), magic) ? "webassembly" : "javascript"
+
+export const id = (source: Uint8Array): Id.Id =>
+  Id.fromBytes(Hash.tagged("heddle/module/1", Bytes.fromText(format(source)), source))
 
 const table = Table.make<[Uint8Array], Uint8Array>("module")
 

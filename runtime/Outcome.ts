@@ -36,6 +36,7 @@ export interface TurnError {
     | "stack overflow"
     | "too many jobs"
     | "job failed"
+    | "trapped"
     | "output too large"
     | "bad output"
     | "module invalid"

@@ -24,6 +24,8 @@ export interface Process {
   readonly id: Id.ProcessId
   readonly owner: Id.Address
   readonly module: Id.Id
+  /** The engine that runs it (spec 04 §2); where none is named, that of the unit's version for such a module. */
+  readonly engine: Id.Id | undefined
   readonly scheduler: Id.Address
   /** Compute units that run it: their attestations are about it. */
   readonly compute: ReadonlyArray<Id.Address>
@@ -72,6 +74,9 @@ export const fromSpawn = (message: Message.Message): Result.Result<Process, Spaw
   const module = id("Module")
   if (module === undefined)
     return fail("Module", "names no module; it takes the 43 characters of a module id")
+  const engine = id("Engine")
+  if (engine === undefined && Tag.value(tags, "Engine") !== undefined)
+    return fail("Engine", "names no engine; it takes the 43 characters of an engine id")
   const scheduler = id("Scheduler")
   if (scheduler === undefined)
     return fail("Scheduler", "names no scheduler; it takes the 43 characters of an address")
@@ -122,6 +127,7 @@ export const fromSpawn = (message: Message.Message): Result.Result<Process, Spaw
     id: message.id,
     owner: message.from,
     module,
+    engine,
     scheduler,
     compute,
     authority: { units: believed, quorum },

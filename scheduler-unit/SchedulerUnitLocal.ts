@@ -29,6 +29,7 @@ import * as Module from "../runtime/Module.ts"
 import * as OutboxItem from "../runtime/OutboxItem.ts"
 import * as Process from "../runtime/Process.ts"
 import { Store } from "../runtime/Store.ts"
+import * as Upgrade from "../runtime/Upgrade.ts"
 import { type Appended, AssignmentLog } from "./AssignmentLog.ts"
 import * as Cron from "./Cron.ts"
 import { type Accepted, LogUnknown, SchedulerUnit } from "./SchedulerUnit.ts"
@@ -97,6 +98,23 @@ export const make = Effect.gen(function* () {
     return Effect.void
   }
 
+  /** Its process must be here, and not be told to go on as a program that nobody here can run. */
+  const checkMessage = (message: Message.Message): Effect.Effect<void, Refused> => {
+    const { process, nextSlot } = log.state(message.process)
+    if (nextSlot === 0)
+      return refuse(
+        "unknown process",
+        `${message.process} is not scheduled here; spawn it first or ask its scheduler`,
+      )
+    const upgrade = process && Upgrade.read(process, message)
+    return upgrade === undefined || Module.get(store, upgrade.module) !== undefined
+      ? Effect.void
+      : refuse(
+          "unknown module",
+          `${upgrade.module} is not stored here; upload the module first, then send the upgrade again`,
+        )
+  }
+
   const sequence = Effect.fnUntraced(function* (submissions: ReadonlyArray<Sequencer.Submission>) {
     const now = yield* Clock.currentTimeMillis
     const facts = submissions.map((one) => ({ ...one, seen: log.seen(one.message.process, one.repeatKey) }))
@@ -162,12 +180,7 @@ export const make = Effect.gen(function* () {
 
   const submit = Effect.fnUntraced(function* (bytes: Uint8Array, proof: Uint8Array) {
     const message = yield* read(bytes)
-    if (message.kind === "Process") yield* checkSpawn(message)
-    else if (log.state(message.process).nextSlot === 0)
-      return yield* refuse(
-        "unknown process",
-        `${message.process} is not scheduled here; spawn it first or ask its scheduler`,
-      )
+    yield* message.kind === "Process" ? checkSpawn(message) : checkMessage(message)
     const voucher = yield* Voucher.examine(verifier, message.item, proof)
     const submission = {
       message,

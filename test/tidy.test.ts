@@ -18,6 +18,7 @@ const linesMax = 400
 
 /** Files, and folders with a `/` at the end, outside `node/` that may reach for the machine, each with its reason. */
 const authorities: Readonly<Record<string, string>> = {
+  "compute-unit/Bundle.ts": "an author's code is files",
   "compute-unit/EngineFile.ts": "the engine and its prelude are files of packages",
   "identity/KeyFolder.ts": "sealed key files are files",
   "runtime/StoreLmdb.ts": "the store on disk",

@@ -135,6 +135,69 @@ export const process: {
 /** When the message of this turn was put into the log, in ms since 1970. `Date.now()` gives the same. */
 export function now(): number
 
+/** Hashes that give a digest of one length. */
+export type FixedHash = "sha256" | "sha384" | "sha512" | "sha3-256" | "sha3-384" | "sha3-512"
+
+/** Hashes that give as many bytes as are asked for. */
+export type ExtendableHash = "shake128" | "shake256"
+
+/**
+ * Digest of a text, as UTF-8, or of bytes: SHA-2 (FIPS 180-4), SHA-3 or SHAKE (FIPS 202), of at most 10 MiB.
+ *
+ * The host does the work, for 8 to 64 fuel a byte; a library in JavaScript takes 20,000 and more.
+ */
+export function hash(algorithm: FixedHash, data: string | Uint8Array): Uint8Array
+/** `length` bytes, 1 to 65,536. */
+export function hash(algorithm: ExtendableHash, data: string | Uint8Array, length: number): Uint8Array
+
+/** Signature schemes by the names that {@link verify} takes. */
+export type SignatureType = "ML-DSA-44" | "ML-DSA-65" | "ML-DSA-87" | "Ed25519" | "RSA-PSS-4096" | "Ethereum"
+
+/** A signature, and what it should be of. */
+export interface Signed {
+  readonly type: SignatureType
+  /**
+   * The public key as it stands in the `owner` of items: raw bytes of ML-DSA (FIPS 204) and Ed25519, the modulus of
+   * RSA with 4,096 bits, the uncompressed point of Ethereum (65 bytes).
+   */
+  readonly key: Uint8Array
+  /** What was signed, a text as UTF-8: at most 57,344 bytes. Of anything longer sign and verify the hash. */
+  readonly message: string | Uint8Array
+  readonly signature: Uint8Array
+  /** The context of FIPS 204, at most 255 bytes; empty by default. Only ML-DSA has one. */
+  readonly context?: string | Uint8Array | undefined
+}
+
+/**
+ * Whether a signature is good: false for anything that is none, a key or signature of another length too. The rules
+ * are those by which messages are believed. Ethereum's is of a personal message (EIP-191), as wallets sign it; RSA's
+ * is PSS with SHA-256.
+ *
+ * Takes 2 to 4 million fuel, Ethereum's 20 million.
+ */
+export function verify(signed: Signed): boolean
+
+/** Bytes as base64url without padding: how ids are written, and how a tag carries a key. */
+export function toBase64Url(bytes: Uint8Array): string
+
+/** Reads base64url without padding. Throws where the text is not the one spelling of its bytes. */
+export function fromBase64Url(text: string): Uint8Array
+
+/**
+ * What this program hands over when its owner upgrades the process to another one: `exporter` returns, at once,
+ * something that JSON carries. Called once while the module loads.
+ *
+ * Nothing else goes over. Messages whose handlers have not ended are answered with an error, waits are dropped.
+ */
+export function onExport(exporter: () => unknown): void
+
+/**
+ * Takes over from the program before, in a memory in which this module has just loaded: `importer` is given what was
+ * exported, or undefined where that program exports nothing. It may send and publish, and must not wait. If it throws,
+ * the process stays what it was. Called once while the module loads.
+ */
+export function onImport(importer: (value: unknown) => void): void
+
 /** Kept with the turn for the author to read: at most 1,000 lines and 64 KiB of one turn. Also global. */
 export const console: {
   debug(...values: ReadonlyArray<unknown>): void

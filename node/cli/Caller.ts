@@ -24,6 +24,16 @@ export class KeyNotChosen extends Data.TaggedError("KeyNotChosen")<{ readonly de
   }
 }
 
+/** Flags that do not go together; `help` is what tells how they do. */
+export class WrongUsage extends Data.TaggedError("WrongUsage")<{
+  readonly detail: string
+  readonly help: string
+}> {
+  override get message(): string {
+    return this.detail
+  }
+}
+
 /** Times that a message is sent again at once: somebody at a terminal would rather be told. */
 export const retries = 2
 

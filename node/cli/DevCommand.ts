@@ -22,12 +22,12 @@ const stopSignal = Effect.callback<NodeJS.Signals>((resume) => {
 export const dev = (input: Caller.Input) =>
   Effect.gen(function* () {
     const { settings } = yield* Caller.settings(input)
-    const { data: dataFolder, host, port, logLevel, sandboxWorkers, cryptoWorkers } = settings
+    const { data: dataFolder, host, port, logLevel, sandboxWorkers, cryptoWorkers, memory } = settings
     const stop = yield* Effect.forkChild(stopSignal, { startImmediately: true })
     const logs = Logs.layer(logLevel, process.stderr.isTTY)
     const identity = yield* NodeKey.open(dataFolder)
     const node = HttpServer.layer({ host, port }).pipe(
-      Layer.provideMerge(Node.layer({ dataFolder, identity, sandboxWorkers, cryptoWorkers })),
+      Layer.provideMerge(Node.layer({ dataFolder, identity, sandboxWorkers, cryptoWorkers, memory })),
       Layer.provide(logs),
     )
     yield* Effect.gen(function* () {

@@ -5,7 +5,7 @@ import { styleText } from "node:util"
 export type ExitCode = 0 | 1 | 2
 
 /** Errors that come of how the command was called. */
-const usage = new Set(["SettingsInvalid", "KeyNotChosen"])
+const usage = new Set(["SettingsInvalid", "KeyNotChosen", "WrongUsage"])
 
 /** What to do about an error, where its own words do not say. */
 const hints: Readonly<Record<string, string>> = {
@@ -26,6 +26,9 @@ const fields = (error: Tagged): object =>
     Object.entries(error).filter(([, value]) => typeof value !== "object" && typeof value !== "bigint"),
   )
 
+const helpOf = (error: Tagged): string | undefined =>
+  "help" in error && typeof error.help === "string" ? `see: ${error.help}` : undefined
+
 export const tell = (error: unknown, asJson: boolean): void => {
   if (asJson) {
     const told = isTagged(error)
@@ -42,6 +45,6 @@ export const tell = (error: unknown, asJson: boolean): void => {
       ? (error.stack ?? error.message)
       : String(error)
   process.stderr.write(`${style("red", "error")} ${text}\n`)
-  const hint = isTagged(error) ? hints[error._tag] : undefined
+  const hint = isTagged(error) ? (hints[error._tag] ?? helpOf(error)) : undefined
   if (hint !== undefined) process.stderr.write(`${style("dim", hint)}\n`)
 }

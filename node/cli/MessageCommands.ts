@@ -1,13 +1,14 @@
-/** Commands that say something: spawn, send, ask, query. */
+/** Commands that say something: spawn, upgrade, send, ask, query. */
 import fs from "node:fs/promises"
 import { buffer } from "node:stream/consumers"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Client from "../../messenger-unit/Client.ts"
-import type { Draft } from "../../messenger-unit/Draft.ts"
+import type { Draft, Spawn } from "../../messenger-unit/Draft.ts"
 import type * as Id from "../../runtime/Id.ts"
 import { bundler } from "../Bundler.ts"
 import * as Caller from "./Caller.ts"
+import * as LogLines from "./LogLines.ts"
 import * as Screen from "./Screen.ts"
 
 interface Content {
@@ -44,31 +45,56 @@ const content = Effect.fnUntraced(function* ({
   return { tags, data: new Uint8Array(bytes) }
 })
 
-export interface SpawnInput extends Speech {
+interface Program {
   /** An author's file, or the id of a module that the node holds. */
   readonly code: { readonly file: string } | { readonly module: Id.Id }
-  readonly name: string | undefined
+  readonly engine: Id.Id | undefined
+}
+
+export interface SpawnInput extends Speech, Program, Pick<Spawn, "name" | "memoryMiB"> {
+  readonly fuelPerTurnMax: number | undefined
 }
 
 export const spawn = (input: SpawnInput) =>
   Effect.gen(function* () {
-    const draft = yield* content(input)
+    const { name, memoryMiB, fuelPerTurnMax, engine } = input
+    const draft = { ...(yield* content(input)), name, memoryMiB, fuelPerTurnMax, engine }
     const as = yield* Caller.identity(input, input.as)
     const spawned = yield* Caller.connected(input, () =>
       Screen.progress("spawning", () =>
         Effect.gen(function* () {
           const module = yield* Client.addModule(input.code, bundler)
-          const accepted = yield* Client.spawn(module, {
-            ...draft,
-            as,
-            name: input.name,
-            retries: Caller.retries,
-          })
+          const accepted = yield* Client.spawn(module, { ...draft, as, retries: Caller.retries })
           return { ...accepted, module }
         }),
       ),
     )
     yield* Screen.show(input.json, spawned, () => spawned.process)
+  })
+
+export interface UpgradeInput extends Speech, Program {
+  readonly process: Id.ProcessId
+}
+
+export const upgrade = (input: UpgradeInput) =>
+  Effect.gen(function* () {
+    const { process, engine } = input
+    const draft = { ...(yield* content(input)), engine }
+    const as = yield* Caller.identity(input, input.as)
+    const upgraded = yield* Caller.connected(input, () =>
+      Screen.progress("upgrading", () =>
+        Effect.gen(function* () {
+          const module = yield* Client.addModule(input.code, bundler)
+          return yield* Client.upgrade(process, module, { ...draft, as, retries: Caller.retries })
+        }),
+      ),
+    )
+    const { slot, module, fuelUsed } = upgraded
+    yield* Screen.show(
+      input.json,
+      upgraded,
+      () => `${Screen.styled("green", "upgraded")} in slot ${slot} to module ${module}, ${fuelUsed} fuel`,
+    )
   })
 
 export interface SendInput extends MessageInput {
@@ -116,6 +142,15 @@ export class NoAnswerYet extends Data.TaggedError("NoAnswerYet")<{
   }
 }
 
+/** Shows where in the author's file a turn threw. */
+const stack = ({ process, ...input }: AskInput, { slot, reason }: Client.AskFailed) => {
+  if (input.json || reason === "replied" || reason === "parked") return Effect.void
+  return Caller.connected(input, (messenger) => messenger.turn(process, slot)).pipe(
+    Effect.flatMap(({ trace }) => Effect.forEach(LogLines.stack(trace), Screen.note)),
+    Effect.ignore,
+  )
+}
+
 export const ask = (input: AskInput) =>
   Effect.gen(function* () {
     const draft = yield* content(input)
@@ -126,9 +161,10 @@ export const ask = (input: AskInput) =>
         Client.ask(process, action, { ...draft, as, retries: Caller.retries }),
       ),
     )
+    const told = Effect.tapErrorTag(asked, "AskFailed", (failed) => stack(input, failed))
     const answer = yield* timeoutSeconds === undefined
-      ? asked
-      : Effect.timeoutOrElse(asked, {
+      ? told
+      : Effect.timeoutOrElse(told, {
           duration: timeoutSeconds * 1000,
           orElse: () => Effect.fail(new NoAnswerYet({ process, seconds: timeoutSeconds })),
         })

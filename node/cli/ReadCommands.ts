@@ -1,16 +1,15 @@
-/** Commands that read: ps, log, follow, view, receipt, outbox. */
-import * as Data from "effect/Data"
+/** Commands that read: ps, log, follow, receipt, snapshots, outbox. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Turn } from "../../compute-unit/ComputeUnit.ts"
 import * as Client from "../../messenger-unit/Client.ts"
-import type { MessengerUnit } from "../../messenger-unit/MessengerUnit.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
-import type * as Id from "../../runtime/Id.ts"
+import * as Id from "../../runtime/Id.ts"
 import * as Caller from "./Caller.ts"
+import * as LogLines from "./LogLines.ts"
 import * as Screen from "./Screen.ts"
 
-interface OfProcess extends Caller.Input {
+export interface OfProcess extends Caller.Input {
   readonly process: Id.ProcessId
 }
 
@@ -19,22 +18,32 @@ const textWidth = 60
 
 export const ps = (input: Caller.Input) =>
   Effect.gen(function* () {
-    const processes = yield* Caller.connected(input, (messenger) => messenger.processes)
+    const [processes, info] = yield* Caller.connected(input, (messenger) =>
+      Effect.all([messenger.processes, messenger.info], { concurrency: 2 }),
+    )
     yield* Screen.show(input.json, processes, () => {
       if (processes.length === 0) return "no process yet; spawn one with: heddle spawn <file.ts>"
-      const rows = processes.map(({ process, name, slots, computed, timestamp, stateRoot, parked }) => [
-        process,
-        Screen.short(name ?? "", 24),
-        String(slots),
-        parked !== undefined
-          ? `parked: ${Screen.short(parked, textWidth)}`
-          : computed < slots
-            ? "running"
-            : "idle",
-        Screen.time(timestamp),
-        Screen.short(Bytes.toHex(stateRoot), 16),
-      ])
-      const columns = ["process", "name", "slots", "state", "newest message", "state root"]
+      const otherOf = (engine: Uint8Array | undefined): string =>
+        engine === undefined || Bytes.equal(engine, info.engine) ? "" : Id.fromBytes(engine).slice(0, idWidth)
+      // Most nodes run everything with one engine, and its id would be on every line.
+      const anyOther = processes.some(({ engine }) => otherOf(engine) !== "")
+      const rows = processes.map(
+        ({ process, name, slots, computed, timestamp, stateRoot, engine, parked }) => [
+          process,
+          Screen.short(name ?? "", 24),
+          String(slots),
+          parked !== undefined
+            ? `parked: ${Screen.short(parked, textWidth)}`
+            : computed < slots
+              ? "running"
+              : "idle",
+          Screen.time(timestamp),
+          Screen.short(Bytes.toHex(stateRoot), 16),
+          ...(anyOther ? [otherOf(engine)] : []),
+        ],
+      )
+      const always = ["process", "name", "slots", "state", "newest message", "state root"]
+      const columns = anyOther ? [...always, "other engine"] : always
       return Screen.table(
         columns.map((title) => ({ title, right: title === "slots" })),
         rows,
@@ -42,68 +51,6 @@ export const ps = (input: Caller.Input) =>
       )
     })
   })
-
-/** What a turn came to, in a few words. */
-const ended = ({ outcome }: Turn): string => {
-  if (outcome.error !== undefined) return `${outcome.error.reason}: ${outcome.error.message}`
-  const replies = outcome.replies.map((reply) =>
-    "value" in reply ? `= ${reply.value}` : `error: ${reply.error}`,
-  )
-  const sent = outcome.outbox.length === 0 ? [] : [`${outcome.outbox.length} sent`]
-  return [...replies, ...sent].join(", ") || "done"
-}
-
-const failed = (turn: Turn): boolean =>
-  turn.outcome.error !== undefined || turn.outcome.replies.some((reply) => "error" in reply)
-
-interface Line {
-  readonly entry: Client.Entry
-  readonly turn: Turn | undefined
-}
-
-const logColumns = [
-  { title: "slot", right: true },
-  { title: "time" },
-  { title: "from" },
-  { title: "action" },
-  { title: "fuel", right: true },
-  { title: "outcome" },
-]
-
-const cells = ({ entry, turn }: Line): ReadonlyArray<string> => [
-  String(entry.slot),
-  Screen.time(entry.timestamp),
-  Screen.short(entry.from, idWidth),
-  Screen.short(entry.slot === 0 ? "Spawn" : (entry.action ?? ""), 24),
-  turn === undefined ? "" : String(turn.outcome.fuelUsed),
-  turn === undefined ? "not computed yet" : Screen.short(ended(turn), textWidth),
-]
-
-const linesTable = (lines: ReadonlyArray<Line>): string => {
-  const rows = lines.map(cells)
-  return Screen.table(logColumns, rows, (cell, column, row) => {
-    const turn = lines[rows.indexOf(row)]?.turn
-    return column === 5 && turn !== undefined && failed(turn) ? Screen.styled("red", cell) : cell
-  })
-}
-
-/** A line as JSON: the message with its data as text where it is text, and what the turn came to. */
-const lineValue = ({ entry, turn }: Line) => ({
-  ...entry,
-  data: Bytes.toText(entry.data) ?? { base64url: entry.data },
-  ...(turn === undefined ? { outcome: null } : turn),
-})
-
-const lines = Effect.fnUntraced(function* (
-  messenger: MessengerUnit["Service"],
-  process: Id.ProcessId,
-  from: number,
-  limit: number,
-) {
-  const reads = [messenger.log(process, from, limit), messenger.turns(process, from, limit)] as const
-  const [entries, turns] = yield* Effect.all(reads, { concurrency: 2 })
-  return entries.map((entry, i): Line => ({ entry: Client.entryOf(entry), turn: turns[i] }))
-})
 
 export interface LogInput extends OfProcess {
   readonly from: number
@@ -113,10 +60,10 @@ export interface LogInput extends OfProcess {
 export const log = (input: LogInput) =>
   Effect.gen(function* () {
     const read = yield* Caller.connected(input, (messenger) =>
-      Screen.progress("reading", () => lines(messenger, input.process, input.from, input.limit)),
+      Screen.progress("reading", () => LogLines.read(messenger, input.process, input.from, input.limit)),
     )
-    yield* Screen.show(input.json, read.map(lineValue), () =>
-      read.length === 0 ? `nothing from slot ${input.from} on` : linesTable(read),
+    yield* Screen.show(input.json, read.map(LogLines.value), () =>
+      read.length === 0 ? `nothing from slot ${input.from} on` : LogLines.table(read),
     )
     const next = input.from + read.length
     if (!input.json && Screen.isTerminal() && read.length === input.limit)
@@ -130,36 +77,14 @@ export const follow = (input: Pick<LogInput, "from" | keyof OfProcess>) =>
       const [logged] = yield* messenger.log(input.process, slot, 1)
       if (logged === undefined) return
       const line = { entry: Client.entryOf(logged), turn }
-      if (input.json) return yield* Screen.print(Screen.json(lineValue(line)))
-      const [number = "", at, from, action = "", fuel, outcome = ""] = cells(line)
-      const told = failed(turn) ? Screen.styled("red", outcome) : outcome
-      yield* Screen.print(
-        `${number.padStart(6)}  ${at}  ${from}  ${action.padEnd(16)}  ${told}  ${Screen.styled("dim", `${fuel} fuel`)}`,
-      )
+      if (input.json) return yield* Screen.print(Screen.json(LogLines.value(line)))
+      yield* Screen.print(LogLines.one(line))
       for (const [level, text] of turn.trace.console)
         yield* Screen.print(Screen.styled("dim", `        ${level}: ${Screen.plain(text)}`))
+      for (const line of LogLines.stack(turn.trace))
+        yield* Screen.print(Screen.styled("dim", `        ${line}`))
     })
     return Stream.runForEach(Client.follow(input.process, input.from), show)
-  })
-
-/** A process publishes nothing under this name. */
-export class ViewUnknown extends Data.TaggedError("ViewUnknown")<{
-  readonly process: Id.ProcessId
-  readonly name: string
-}> {
-  override get message(): string {
-    return `process ${this.process} publishes nothing under "${this.name}"`
-  }
-}
-
-export const view = (input: OfProcess & { readonly name: string }) =>
-  Effect.gen(function* () {
-    const { process, name } = input
-    const found = yield* Caller.connected(input, (messenger) => messenger.view(process, name))
-    if (found === undefined) return yield* new ViewUnknown({ process, name })
-    const value: unknown = JSON.parse(found.value)
-    yield* Screen.show(input.json, { value, slot: found.slot }, () => JSON.stringify(value, null, 2))
-    if (Screen.isTerminal() && !input.json) yield* Screen.note(`published in slot ${found.slot}`)
   })
 
 export const receipt = (input: OfProcess & { readonly slot: number }) =>
@@ -179,6 +104,29 @@ export const receipt = (input: OfProcess & { readonly slot: number }) =>
         .map(([name = "", value = ""]) => `${Screen.styled("dim", name.padEnd(10))}  ${value}`)
         .join("\n"),
     )
+  })
+
+export const snapshots = (input: OfProcess) =>
+  Effect.gen(function* () {
+    const { process } = input
+    const taken = yield* Caller.connected(input, (messenger) =>
+      // A process that is not there has no snapshots either, and that would be the wrong thing to say.
+      Effect.andThen(messenger.process(process), messenger.snapshots(process)),
+    )
+    yield* Screen.show(input.json, taken, () => {
+      if (taken.length === 0) return "no snapshot yet; until there is one, everything starts from slot 0"
+      const rows = taken.map(({ slot, stateRoot, length, kept }) => [
+        String(slot),
+        Bytes.toHex(stateRoot),
+        String(length),
+        kept ? "yes" : "no",
+      ])
+      const columns = ["slot", "state root", "bytes", "kept"]
+      return Screen.table(
+        columns.map((title) => ({ title, right: title === "slot" || title === "bytes" })),
+        rows,
+      )
+    })
   })
 
 export const outbox = (input: Caller.Input) =>

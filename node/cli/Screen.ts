@@ -21,6 +21,10 @@ export const print = (text: string): Effect.Effect<void> =>
 export const note = (text: string): Effect.Effect<void> =>
   Effect.sync(() => void process.stderr.write(`${styleText("dim", text, { stream: process.stderr })}\n`))
 
+/** What is wrong, where there is more to come: an error that ends a command is told in `Failure.ts`. */
+export const complain = (text: string): Effect.Effect<void> =>
+  Effect.sync(() => void process.stderr.write(`${styleText("red", text, { stream: process.stderr })}\n`))
+
 /** JSON as the HTTP API spells it: bytes as base64url, fuel as text, `null` for what is not there. */
 export const json = (value: unknown): string =>
   JSON.stringify(value, function (this: Record<string, unknown>, key: string, changed: unknown) {

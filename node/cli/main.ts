@@ -18,8 +18,9 @@ import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as ChildProcessSpawner from "effect/process/ChildProcessSpawner"
 import * as Id from "../../runtime/Id.ts"
 import { version } from "../Version.ts"
-import { heddle, idPrefix } from "./Commands.ts"
+import { heddle } from "./Commands.ts"
 import * as Failure from "./Failure.ts"
+import { idPrefix } from "./Inputs.ts"
 
 const given = process.argv.slice(2)
 const asJson = given.includes("--json")

@@ -5,6 +5,7 @@ import path from "node:path"
 import { fileURLToPath } from "node:url"
 import * as lmdb from "lmdb"
 import * as Bundle from "../../compute-unit/Bundle.ts"
+import * as Engine from "../../compute-unit/Engine.ts"
 import * as Turn from "../../compute-unit/Turn.ts"
 import * as MlDsa from "../../identity/MlDsa.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
@@ -106,7 +107,7 @@ const input = (slot: number): Turn.TurnInput => ({
   timestamp: Date.UTC(2030, 0, 1) + slot,
   head: self,
   seed: seeded("turn"),
-  process: slot === 0 ? info : undefined,
+  process: info,
   message: {
     id: slot === 0 ? self : Id.fromBytes(Bytes.concat([Bytes.u32(slot), seeded("message").subarray(4)])),
     from: self,
@@ -120,7 +121,7 @@ const input = (slot: number): Turn.TurnInput => ({
 
 /** The counter after its spawn, and what runs its next turns. */
 export const counter = async () => {
-  const booted = Turn.boot(await bundled(counterFile), limits)
+  const booted = Turn.boot(Engine.load(), await bundled(counterFile), limits)
   if (booted._tag === "ModuleInvalid") throw new Error(booted.message)
   const machine = new Turn.Machine()
   const memory = new Turn.Memory(booted.image)

@@ -3,7 +3,8 @@
  * in a process of its own, where it measures its limits too: what else the machine does then weighs on both.
  *
  * A limit is the best of its rounds, because it stands for the machine undisturbed; a figure is the median of its own.
- * So a ratio is never better than the truth.
+ * So a ratio is never better than the truth. Where both are the same kind of work, done in turns round by round, the
+ * same is taken of both: the best, or the median.
  */
 
 export type Unit = "/s" | "ms" | "KiB"
@@ -24,6 +25,8 @@ export interface Row {
   readonly limit: Limit | undefined
   /** Share of the limit that is reached: 1 is all that the machine gives. */
   readonly ratio: number | undefined
+  /** Share of the limit that is wanted, where one is named. */
+  readonly goal: number | undefined
 }
 
 export interface Measured {
@@ -69,6 +72,11 @@ export const figures = {
   restart: () => import("./figures/Restart.ts"),
   help: () => import("./figures/Help.ts"),
   memory: () => import("./figures/Memory.ts"),
+  overhead: () => import("./figures/Overhead.ts"),
+  commit: () => import("./figures/Commit.ts"),
+  wake: () => import("./figures/Wake.ts"),
+  workers: () => import("./figures/Workers.ts"),
+  neighbour: () => import("./figures/Neighbour.ts"),
 } as const satisfies Record<string, () => Promise<{ readonly figure: Figure }>>
 
 export type Name = keyof typeof figures
@@ -87,12 +95,20 @@ export const bare = (name: string, measured: Quantity): Row => ({
   measured,
   limit: undefined,
   ratio: undefined,
+  goal: undefined,
 })
 
 /** A row held against a limit of the same unit. Of a rate more is better, of a time or a size less. */
-export const against = (name: string, measured: Quantity, limitName: string, limit: number): Row => ({
+export const against = (
+  name: string,
+  measured: Quantity,
+  limitName: string,
+  limit: number,
+  goal?: number,
+): Row => ({
   name,
   measured,
   limit: { name: limitName, value: limit, unit: measured.unit },
   ratio: measured.unit === "/s" ? measured.value / limit : limit / measured.value,
+  goal,
 })

@@ -12,9 +12,17 @@ export interface NodeProcess extends AsyncDisposable {
   readonly memory: () => Promise<Memory>
 }
 
-/** Runs a node on a data folder until it is disposed of. With `profile` it leaves a CPU profile there. */
-export const start = async (dataFolder: string, profile: string | undefined): Promise<NodeProcess> => {
-  const child = fork(fileURLToPath(new URL("./ServedNode.ts", import.meta.url)), [dataFolder], {
+/**
+ * Runs a node on a data folder until it is disposed of. With `profile` it leaves a CPU profile there. Its open
+ * processes may take `memory` MiB.
+ */
+export const start = async (
+  dataFolder: string,
+  profile: string | undefined,
+  memory?: number,
+): Promise<NodeProcess> => {
+  const args = [dataFolder, ...(memory === undefined ? [] : [String(memory)])]
+  const child = fork(fileURLToPath(new URL("./ServedNode.ts", import.meta.url)), args, {
     execArgv: ["--expose-gc", ...(profile === undefined ? [] : ["--cpu-prof", "--cpu-prof-dir", profile])],
   })
   const told = async (): Promise<Reply> => {

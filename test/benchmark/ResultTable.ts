@@ -6,7 +6,7 @@ export interface Named {
   readonly result: Result | Broken
 }
 
-const places = (value: number): number => (value >= 100 ? 0 : value >= 10 ? 1 : 2)
+const places = (value: number): number => (value >= 100 ? 0 : value >= 10 ? 1 : value >= 1 ? 2 : 3)
 
 const quantity = ({ value, unit }: Quantity): string => {
   const digits = places(value)
@@ -17,16 +17,23 @@ const quantity = ({ value, unit }: Quantity): string => {
   return unit === "/s" ? `${number} /s` : `${number} ${unit}`
 }
 
-const cells = ({ name, measured, limit, ratio }: Row): ReadonlyArray<string> => [
+/** A share of a limit; one of many limits as how many times it holds them. */
+const share = (ratio: number | undefined): string => {
+  if (ratio === undefined) return ""
+  return ratio < 10 ? `${(100 * ratio).toFixed(0)} %` : `${Math.round(ratio).toLocaleString("en-US")} x`
+}
+
+const cells = ({ name, measured, limit, ratio, goal }: Row): ReadonlyArray<string> => [
   name,
   quantity(measured),
   limit === undefined ? "" : quantity(limit),
-  ratio === undefined ? "" : `${(100 * ratio).toFixed(0)} %`,
+  share(ratio),
+  share(goal),
   limit?.name ?? "",
 ]
 
-const head = ["figure", "measured", "limit", "ratio", "the limit is"]
-const rightAligned = new Set([1, 2, 3])
+const head = ["figure", "measured", "limit", "ratio", "goal", "the limit is"]
+const rightAligned = new Set([1, 2, 3, 4])
 
 const row = (line: ReadonlyArray<string>, widths: ReadonlyArray<number>): string =>
   line

@@ -24,7 +24,8 @@ const anonymous = (): number | undefined => {
   return kib === undefined ? undefined : Number(kib) * 1_024
 }
 
-const node = await start({ dataFolder: process.argv[2]!, port: 0 })
+const [dataFolder = "", memory] = process.argv.slice(2)
+const node = await start({ dataFolder, port: 0, memory: memory === undefined ? undefined : Number(memory) })
 
 const tell = () => {
   const { user, system } = process.cpuUsage()

@@ -2,14 +2,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
 import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SignedItem from "../../identity/SignedItem.ts"
 import type { MessengerUnit } from "../../messenger-unit/MessengerUnit.ts"
+import * as ProvenView from "../../messenger-unit/ProvenView.ts"
 import type { Reason } from "../../runtime/Admission.ts"
 import * as Batch from "../../runtime/Batch.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
+import * as Hash from "../../runtime/Hash.ts"
 import * as Id from "../../runtime/Id.ts"
 import * as Limit from "../../runtime/Limit.ts"
 import * as Message from "../../runtime/Message.ts"
@@ -57,10 +60,11 @@ export const messengerSuite = (
       node: SmallNode.SmallNode,
       probe: StoreProbe.StoreProbe,
     ) => Effect.Effect<A, E, Scope.Scope>,
+    residentBytesMax?: number,
   ) =>
     Effect.gen(function* () {
       const probe = StoreProbe.make()
-      const node = yield* SmallNode.make({ store: probe.store })
+      const node = yield* SmallNode.make({ store: probe.store }, residentBytesMax)
       return yield* body(yield* make(node), node, probe)
       // A store that fails is told of in the log, and here it fails on purpose.
     }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
@@ -418,8 +422,97 @@ export const messengerSuite = (
           const { slot } = yield* add(messenger, process, 5)
           yield* messenger.turn(process, slot)
           assert.deepStrictEqual(yield* messenger.view(process, "count"), { value: "5", slot })
-          assert.isUndefined(yield* messenger.view(process, "no/such view?"))
+          for (const name of ["no/such view?", "", ".", "..", "%2e", "\u0000", "\ud800", "\ufffd"])
+            assert.isUndefined(yield* messenger.view(process, name))
+          const odd = ["a/b?c&d=e#f", "..", "%2F", " ", "\ufffd"]
+          const publishing = odd.map(
+            (name) => `heddle.publish(${JSON.stringify(name)}, ${JSON.stringify(name)})`,
+          )
+          const other = yield* SmallNode.spawn(
+            { messenger },
+            ada,
+            `heddle.on("Spawn", () => { ${publishing.join(";")} })`,
+          )
+          yield* messenger.turn(other, 0)
+          for (const name of odd) {
+            const shown = { value: JSON.stringify(name), slot: 0 }
+            assert.deepStrictEqual(yield* messenger.view(other, name), shown)
+            assert.strictEqual((yield* messenger.viewProof(other, name)).value, shown.value)
+          }
+          assert.isUndefined(yield* messenger.view(other, "\ud800"), "it is not taken for another name")
           assert.isUndefined(yield* messenger.view(nobody, "count"))
+        }),
+      ),
+    )
+
+    it.live("proves a view, or that there is none, to whoever checks", () =>
+      withNode((messenger, node) =>
+        Effect.gen(function* () {
+          const process = yield* spawned(messenger)
+          const { slot } = yield* add(messenger, process, 5)
+          yield* messenger.turn(process, slot)
+          const [spawn] = yield* messenger.log(process, 0, 1)
+          for (const [view, value] of [
+            ["count", "5"],
+            ["no/such view?", undefined],
+            ["", undefined],
+          ] as const) {
+            const proof = yield* messenger.viewProof(process, view)
+            assert.deepStrictEqual(alike(proof), alike(yield* node.messenger.viewProof(process, view)))
+            const shown = Result.getOrThrow(ProvenView.check(process, view, spawn!.item, proof))
+            assert.deepInclude(shown, { value, slot, unit: node.compute.address })
+          }
+          const unknown = yield* Effect.flip(messenger.viewProof(nobody, "count"))
+          assert.deepInclude(unknown, { _tag: "ComputeUnknown", process: nobody })
+        }),
+      ),
+    )
+
+    it.live("lists snapshots, and gives the bytes of those that are kept", () =>
+      withNode(
+        (messenger, node) =>
+          Effect.gen(function* () {
+            const process = yield* spawned(messenger)
+            const taken = (slot: number) =>
+              SmallNode.until(
+                `a snapshot after slot ${slot}`,
+                Effect.map(node.compute.snapshots(process), (all) => all.at(-1)?.slot === slot),
+              )
+            for (let slot = 0; slot < 4; slot++) {
+              if (slot > 0) yield* add(messenger, process)
+              yield* taken(slot)
+            }
+            const all = yield* messenger.snapshots(process)
+            assert.deepStrictEqual(alike(all), alike(yield* node.messenger.snapshots(process)))
+            assert.deepStrictEqual(
+              all.map(({ slot, kept }) => [slot, kept]),
+              [0, 1, 2, 3].map((slot) => [slot, slot > 3 - Limit.snapshotsKeptMax]),
+            )
+            for (const { slot, kept, sha256, length, stateRoot } of all) {
+              const bytes = yield* messenger.snapshot(process, slot)
+              if (!kept) assert.isUndefined(bytes)
+              else
+                assert.deepStrictEqual([bytes!.length, alike(Hash.sha256(bytes!))], [length, alike(sha256)])
+              const attested = yield* messenger.attestation(process, slot)
+              assert.deepStrictEqual(alike(stateRoot), alike(attested?.attestation.to.stateRoot))
+            }
+            assert.isUndefined(yield* messenger.snapshot(process, 99))
+            assert.isUndefined(yield* messenger.snapshot(nobody, 0))
+            assert.deepStrictEqual(yield* messenger.snapshots(nobody), [])
+          }),
+        0,
+      ),
+    )
+
+    it.live("serves its engine under the hash of its bytes, and no other", () =>
+      withNode((messenger, node) =>
+        Effect.gen(function* () {
+          const { engine } = yield* messenger.info
+          yield* messenger.turn(yield* spawned(messenger), 0)
+          const bytes = yield* messenger.engineBytes(engine)
+          assert.strictEqual(alike(Hash.sha256(bytes!)), alike(engine))
+          assert.isTrue(Bytes.equal(bytes!, node.sandbox.artifact))
+          assert.isUndefined(yield* messenger.engineBytes(Id.toBytes(nobody)))
         }),
       ),
     )
@@ -441,6 +534,7 @@ export const messengerSuite = (
             computed: 2,
             parked: undefined,
           })
+          assert.strictEqual(alike(info.engine), alike((yield* messenger.info).engine))
           const other = yield* spawned(messenger)
           yield* messenger.turn(other, 0)
           const all = yield* messenger.processes

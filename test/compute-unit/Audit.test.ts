@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import * as Audit from "../../compute-unit/Audit.ts"
-import type { Turn } from "../../compute-unit/ComputeUnit.ts"
 import type { LogSource } from "../../compute-unit/LogSource.ts"
 import type { Sandbox } from "../../compute-unit/Sandbox.ts"
 import * as SandboxInline from "../../compute-unit/SandboxInline.ts"
@@ -18,6 +19,8 @@ import type * as Outcome from "../../runtime/Outcome.ts"
 import type { LogEntry } from "../../scheduler-unit/SchedulerUnit.ts"
 import * as Caller from "../support/Caller.ts"
 import * as LogBook from "../support/LogBook.ts"
+import * as Recording from "./Recording.ts"
+import { at, flip, sourceOf } from "./Recording.ts"
 import * as SmallNode from "../support/SmallNode.ts"
 import { hash, id } from "../support/Unsigned.ts"
 
@@ -28,26 +31,6 @@ const source = Bytes.fromText(`
   heddle.on("Fail", () => { throw new Error("no") })
   heddle.on("Emit", (m) => { heddle.send(m.tags.To, { action: "Add", data: "emitted" }); return n })`)
 const module = Module.id(source)
-
-/** All that a source has of one process, as plain values. */
-interface Recording {
-  readonly process: Id.ProcessId
-  readonly entries: ReadonlyArray<LogEntry>
-  readonly turns: ReadonlyArray<Turn>
-  readonly receipts: ReadonlyArray<Batch.Receipt>
-  /** By the slot that each reaches. */
-  readonly attestations: ReadonlyMap<number, Attestation.SignedAttestation>
-  readonly code: Uint8Array | undefined
-}
-
-const sourceOf = (of: Recording, pageMax = Number.POSITIVE_INFINITY): LogSource<string> => ({
-  log: (_, from, limit) => Effect.succeed(of.entries.slice(from, from + Math.min(limit, pageMax))),
-  turns: (_, from, limit) => Effect.succeed(of.turns.slice(from, from + Math.min(limit, pageMax))),
-  receipt: (_, slot) =>
-    of.receipts[slot] ? Effect.succeed(of.receipts[slot]) : Effect.fail(`no receipt of ${slot}`),
-  attestation: (_, slot) => Effect.succeed([...of.attestations].find(([to]) => to >= slot)?.[1]),
-  module: () => Effect.succeed(of.code),
-})
 
 /**
  * Slots 0 to 8 of a process, in batches that end at 0, 2, 5, 6, 7 and 8. Slot 2 fails, slot 4 is a message of another
@@ -86,49 +69,31 @@ const recorded = Effect.gen(function* () {
   book.write(yield* line(process, "Emit", { To: emitter }))
   book.write({ process, item: second!.entry.item, proof: unattested })
   book.write(yield* line(process, "Add"))
-  yield* unit.turn(process, 8)
-  const everything = Effect.fnUntraced(function* (of: Id.ProcessId) {
-    const entries = book.entries(of)
-    const receipts = yield* Effect.orDie(Effect.forEach(entries, (_, slot) => book.service.receipt(of, slot)))
-    const attestations = new Map<number, Attestation.SignedAttestation>()
-    for (const slot of entries.keys()) {
-      const signed = (yield* unit.attestation(of, slot))!
-      attestations.set(signed.attestation.to.slot, signed)
-    }
-    return {
-      process: of,
-      entries,
-      receipts,
-      attestations,
-      turns: yield* unit.turns(of, 0, 100),
-      code: source,
-    }
-  })
-  return { life: yield* everything(process), other: yield* everything(emitter) }
+  const modules = Recording.modulesOf(source)
+  return {
+    life: yield* Recording.record(book, unit, process, modules),
+    other: yield* Recording.record(book, unit, emitter, modules),
+  }
 })
 
 const { life, other } = await Effect.runPromise(Effect.scoped(recorded))
 const verifier = VerifierLocal.make()
 
-const replay = (of: Recording, sandbox = SandboxInline.make()) =>
+const replay = (of: Recording.Recording, sandbox = SandboxInline.make()) =>
   Audit.run(sourceOf(of), sandbox, life.process, undefined)
-const verify = (of: Recording, by: Verifier["Service"] = verifier) =>
+const verify = (of: Recording.Recording, by: Verifier["Service"] = verifier) =>
   Audit.run(sourceOf(of), SandboxInline.make(), life.process, { verifier: by })
 
-const at = <A>(list: ReadonlyArray<A>, slot: number, change: (value: A) => A): ReadonlyArray<A> =>
-  list.map((value, i) => (i === slot ? change(value) : value))
-const flip = (bytes: Uint8Array, index = bytes.length - 1): Uint8Array => {
-  const flipped = Bytes.copy(bytes)
-  flipped[index]! ^= 1
-  return flipped
-}
-const entry = (slot: number, change: (of: LogEntry) => Partial<LogEntry>): Recording => ({
+const entry = (slot: number, change: (of: LogEntry) => Partial<LogEntry>): Recording.Recording => ({
   ...life,
   entries: at(life.entries, slot, (of) => ({ ...of, ...change(of) })),
 })
 const assignment = (slot: number, change: (of: Assignment.Assignment) => Partial<Assignment.Assignment>) =>
   entry(slot, (of) => ({ assignment: { ...of.assignment, ...change(of.assignment) } }))
-const receipt = (slot: number, change: (of: Batch.Receipt) => Partial<Batch.Receipt>): Recording => ({
+const receipt = (
+  slot: number,
+  change: (of: Batch.Receipt) => Partial<Batch.Receipt>,
+): Recording.Recording => ({
   ...life,
   receipts: at(life.receipts, slot, (of) => ({ ...of, ...change(of) })),
 })
@@ -146,13 +111,16 @@ const attestation = (
   slot: number,
   change: (of: Attestation.Attestation) => Partial<Attestation.Attestation>,
 ) => signed(slot, (of) => ({ attestation: { ...of.attestation, ...change(of.attestation) } }))
-const outcome = (slot: number, change: (of: Outcome.Outcome) => Partial<Outcome.Outcome>): Recording => ({
+const outcome = (
+  slot: number,
+  change: (of: Outcome.Outcome) => Partial<Outcome.Outcome>,
+): Recording.Recording => ({
   ...life,
   turns: at(life.turns, slot, (of) => ({ ...of, outcome: { ...of.outcome, ...change(of.outcome) } })),
 })
 
 /** The log with another message in slot 3 and all heads after it made to fit, as only its scheduler could sign it. */
-const rewritten = (): Recording => {
+const rewritten = (): Recording.Recording => {
   let previous = life.entries[2]!.assignment.head
   const item = life.entries[1]!.item
   const entries = life.entries.map((of, slot) => {
@@ -169,7 +137,9 @@ const rewritten = (): Recording => {
 type What = `${Audit.Finding["what"]} ${number}`
 
 /** What is wrong, and what a verification and a replay make of it. */
-const faults: Readonly<Record<string, readonly [of: Recording, verify: What, replay: What | "nothing"]>> = {
+const faults: Readonly<
+  Record<string, readonly [of: Recording.Recording, verify: What, replay: What | "nothing"]>
+> = {
   "a byte of an item": [entry(3, ({ item }) => ({ item: flip(item) })), "chain 3", "chain 3"],
   "a byte of an item's signature": [entry(3, ({ item }) => ({ item: flip(item, 9) })), "chain 3", "chain 3"],
   "a byte of a proof": [entry(4, ({ proof }) => ({ proof: flip(proof) })), "chain 4", "chain 4"],
@@ -328,9 +298,9 @@ const faults: Readonly<Record<string, readonly [of: Recording, verify: What, rep
     "nothing",
   ],
   "no log at all": [{ ...life, entries: [] }, "chain 0", "chain 0"],
-  "no code": [{ ...life, code: undefined }, "module 0", "module 0"],
+  "no code": [{ ...life, modules: new Map() }, "module 0", "module 0"],
   "a byte of the code": [
-    { ...life, code: Bytes.concat([source, Bytes.fromText(" ")]) },
+    { ...life, modules: new Map([[module, Bytes.concat([source, Bytes.fromText(" ")])]]) },
     "module 0",
     "module 0",
   ],
@@ -371,6 +341,72 @@ describe("an audit", () => {
     it.effect(`names what does not fit and the first slot where: ${name}`, () =>
       Effect.gen(function* () {
         assert.deepStrictEqual([found(yield* verify(of)), found(yield* replay(of))], [byVerify, byReplay])
+      }),
+    )
+
+  // The attestation that ends at 5 covers slots 3 to 5, and all of the log is one piece of a replay.
+  const pairs: Readonly<Record<string, readonly [of: Recording.Recording, verify: What, replay: What]>> = {
+    "an outcome before a broken link": [
+      { ...entry(5, ({ item }) => ({ item: flip(item) })), turns: outcome(3, () => ({ views: [] })).turns },
+      "outcome 3",
+      "outcome 3",
+    ],
+    "a broken link before an outcome": [
+      { ...entry(3, ({ item }) => ({ item: flip(item) })), turns: outcome(5, () => ({ views: [] })).turns },
+      "chain 3",
+      "chain 3",
+    ],
+    "a broken link at the slot of an outcome": [
+      { ...entry(4, ({ item }) => ({ item: flip(item) })), turns: outcome(4, () => ({ views: [] })).turns },
+      "chain 4",
+      "chain 4",
+    ],
+    "an outcome before a receipt": [
+      { ...outcome(3, () => ({ views: [] })), receipts: receipt(4, () => ({ index: 1 })).receipts },
+      "outcome 3",
+      "outcome 3",
+    ],
+    "a receipt before an outcome": [
+      { ...outcome(4, () => ({ replies: [] })), receipts: receipt(3, () => ({ index: 1 })).receipts },
+      "receipt 3",
+      "outcome 4",
+    ],
+    "two receipts before an outcome": [
+      {
+        ...outcome(5, () => ({ replies: [{ to: life.process, value: "1" }] })),
+        receipts: at(receipt(3, () => ({ index: 1 })).receipts, 4, () => life.receipts[0]!),
+      },
+      "receipt 3",
+      "outcome 5",
+    ],
+    "a receipt before a broken link": [
+      {
+        ...entry(5, ({ item }) => ({ item: flip(item) })),
+        receipts: receipt(4, () => ({ index: 0 })).receipts,
+      },
+      "receipt 4",
+      "chain 5",
+    ],
+    "a broken link before an attestation": [
+      {
+        ...entry(5, ({ item }) => ({ item: flip(item) })),
+        attestations: attestation(5, () => ({ outcomeRoot: hash("other") })).attestations,
+      },
+      "chain 5",
+      "chain 5",
+    ],
+    "an outcome before a turn that is gone": [
+      { ...life, turns: outcome(6, () => ({ outbox: [] })).turns.slice(0, 8) },
+      "outcome 6",
+      "outcome 6",
+    ],
+  }
+
+  for (const [name, [of, byVerify, byReplay]] of Object.entries(pairs))
+    it.effect(`names the first of two that do not fit: ${name}`, () =>
+      Effect.gen(function* () {
+        assert.strictEqual(found(yield* verify(of)), byVerify)
+        assert.strictEqual(found(yield* replay(of)), byReplay)
       }),
     )
 
@@ -436,6 +472,48 @@ describe("an audit", () => {
       assert.deepStrictEqual(heard, [1, 3, 6, 7, 8, 9])
       const gone = yield* Effect.flip(sandbox.run(life.process, []))
       assert.strictEqual(gone._tag, "SandboxLost")
+    }),
+  )
+
+  it.effect("reads and examines the next piece while the sandbox runs the one before", () =>
+    Effect.gen(function* () {
+      const [inner, source] = [SandboxInline.make(), sourceOf(life)]
+      const running = Deferred.makeUnsafe<void>()
+      const asked: Array<number> = []
+      const gated: Sandbox["Service"] = {
+        ...inner,
+        run: (process, entries) =>
+          Effect.andThen(
+            entries[0]?.slot === 1 ? Deferred.await(running) : Effect.void,
+            inner.run(process, entries),
+          ),
+      }
+      const watched: LogSource<string> = {
+        ...source,
+        receipt: (process, slot) =>
+          Effect.tap(source.receipt(process, slot), () => Effect.sync(() => asked.push(slot))),
+      }
+      const run = yield* Effect.forkChild(Audit.run(watched, gated, life.process, { verifier }))
+      // The run of slots 1 and 2 has not ended, and slots 3 to 5 are examined; no more than those.
+      yield* SmallNode.until(
+        "the next piece is examined",
+        Effect.sync(() => asked.includes(5)),
+      )
+      for (let i = 0; i < 100; i++) yield* Effect.yieldNow
+      assert.deepStrictEqual(asked, [0, 1, 2, 3, 4, 5])
+      yield* Deferred.succeed(running, undefined)
+      assert.strictEqual(found(yield* Fiber.join(run)), "nothing")
+    }),
+  )
+
+  it.effect("names what does not fit in a piece, though the next can't even be read", () =>
+    Effect.gen(function* () {
+      const of = {
+        ...outcome(2, () => ({ views: [{ name: "n", value: "9" }] })),
+        receipts: life.receipts.slice(0, 3),
+      }
+      assert.strictEqual(found(yield* verify(of)), "outcome 2")
+      assert.strictEqual(yield* Effect.flip(verify({ ...of, turns: life.turns })), "no receipt of 3")
     }),
   )
 

@@ -8,8 +8,10 @@ import * as Engine from "../../compute-unit/Engine.ts"
 import * as EngineFile from "../../compute-unit/EngineFile.ts"
 import * as Imports from "../../compute-unit/Imports.ts"
 import * as Intrinsic from "../../compute-unit/Intrinsic.ts"
+import * as Turn from "../../compute-unit/Turn.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
-import { Stage } from "./Stage.ts"
+import * as Hash from "../../runtime/Hash.ts"
+import { limits, Stage } from "./Stage.ts"
 
 describe("the engine's file", () => {
   it("is refused when one bit of it is another, by file, expected and actual hash", () => {
@@ -53,16 +55,16 @@ describe("the engine id", () => {
     expect(Engine.id()).toBe(Engine.load().id)
   })
 
-  it("covers the prelude, the imports, the intrinsics, their prices and every cap", () => {
-    const parts = Engine.parts(Engine.load().prelude)
-    const id = Bytes.toHex(Engine.idOf(new Uint8Array(8), parts))
+  it("is the hash of its bytes, which hold WASM, globals, prelude, imports, intrinsics, prices and caps", () => {
+    const parts = Engine.build()
+    const id = Bytes.toHex(Hash.sha256(Engine.artifactOf(parts)))
+    expect(id).toBe(Bytes.toHex(Engine.id()))
     for (const [i, part] of parts.entries()) {
       expect(part.length).toBeGreaterThan(0)
       const bent = parts.with(i, part.with(0, part[0]! ^ 1))
-      expect(Bytes.toHex(Engine.idOf(new Uint8Array(8), bent))).not.toBe(id)
+      expect(Bytes.toHex(Hash.sha256(Engine.artifactOf(bent)))).not.toBe(id)
     }
-    expect(Bytes.toHex(Engine.idOf(new Uint8Array(9), parts))).not.toBe(id)
-    const text = parts.map(Bytes.toText).join("\n")
+    const text = parts.slice(1).map(Bytes.toText).join("\n")
     for (const said of [
       Imports.behaviour,
       Intrinsic.description,
@@ -70,6 +72,66 @@ describe("the engine id", () => {
       '"tagsBytes":4096',
     ])
       expect(text).toContain(said)
+  })
+})
+
+describe("the engine that is made of the installed package", () => {
+  it("is the one that this version pins, and refused where one bit of it is another", () => {
+    const artifact = Engine.artifactOf(Engine.build())
+    expect(Bytes.toBase64Url(Engine.pinnedOf(artifact).id)).toBe(Engine.pinned)
+    for (const at of [100, 400_000, artifact.length - 1]) {
+      const bent = artifact.with(at, artifact[at]! ^ 1)
+      expect(() => Engine.pinnedOf(bent)).toThrow(
+        new RegExp(
+          `^the engine made of the installed packages is [\\w-]{43}, and that of this version ${Engine.pinned}: `,
+        ),
+      )
+    }
+  })
+})
+
+describe("an engine from its bytes", () => {
+  const { artifact, id } = Engine.load()
+  const other = (prelude: string) =>
+    Engine.artifactOf(Engine.build().with(2, Bytes.fromText(`${EngineFile.prelude()}${prelude}`)))
+
+  it("runs what it ran, and another prelude makes another engine that this thread can run as well", () => {
+    expect(Engine.read(artifact, id).id).toEqual(id)
+    const changed = other("\n")
+    const wanted = Hash.sha256(changed)
+    expect(Engine.find(wanted)).toBeUndefined()
+    const engine = Engine.read(changed, wanted)
+    Engine.add(engine)
+    expect(Engine.find(wanted)).toBe(engine)
+    expect(Engine.find(id)).toBe(Engine.load())
+    const script = `heddle.on("X", () => Math.random())`
+    const booted = Turn.boot(engine, Bytes.fromText(script), limits)
+    if (booted._tag === "ModuleInvalid") throw new Error(booted.message)
+    const here = new Stage(new Turn.Memory(booted.image))
+    expect(here.value("X")).toBe(new Stage(script).value("X"))
+    expect(booted.image.program.engine).toBe(engine)
+  })
+
+  it("is refused when one bit of it is another, and when they end early or are none", () => {
+    const bent = Uint8Array.from(artifact)
+    bent[300_000]! ^= 1
+    expect(() => Engine.read(bent, id)).toThrow(
+      new RegExp(`^the bytes are those of engine [\\w-]{43}, not ${Bytes.toBase64Url(id)}$`),
+    )
+    const cut = artifact.subarray(0, -1)
+    expect(() => Engine.read(cut, Hash.sha256(cut))).toThrow("the bytes of the engine end early")
+    const none = Bytes.fromText("\u0003abc")
+    expect(() => Engine.read(none, Hash.sha256(none))).toThrow("the bytes are no engine")
+  })
+
+  it("is refused when what surrounds it is not what this version does", () => {
+    for (const place of [3, 4, 5, 6]) {
+      const parts = Engine.build()
+      const bytes = Engine.artifactOf(parts.with(place, Bytes.concat([parts[place]!, Bytes.u8(32)])))
+      expect(() => Engine.read(bytes, Hash.sha256(bytes))).toThrow(
+        "it was made for another version of heddle",
+      )
+    }
   })
 })
 

@@ -3,6 +3,6 @@ import { parentPort, workerData } from "node:worker_threads"
 import * as Engine from "../../compute-unit/Engine.ts"
 import { Stage } from "./Stage.ts"
 
-Engine.adopt(workerData as Engine.Engine) // given by the test
+Engine.adopt(workerData as Engine.ScriptEngine) // given by the test
 const stage = new Stage(`heddle.on("X", () => Math.random())`)
 parentPort!.postMessage({ adopted: Engine.load() === workerData, value: stage.value("X"), root: stage.root })

@@ -4,6 +4,7 @@ import type { Answer } from "../../compute-unit/ComputeUnit.ts"
 import * as Engine from "../../compute-unit/Engine.ts"
 import * as Evaluation from "../../compute-unit/Evaluation.ts"
 import * as Metadata from "../../compute-unit/Metadata.ts"
+import * as ProcessState from "../../compute-unit/ProcessState.ts"
 import type { Entry, Evaluated } from "../../compute-unit/Sandbox.ts"
 import * as Turn from "../../compute-unit/Turn.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
@@ -23,16 +24,16 @@ const few: ReadonlyArray<readonly [string, string]> = [["Compute-Limit", "200000
 class Process {
   readonly machine = new Turn.Machine()
   readonly life: Life.Life
-  readonly state: Evaluation.ProcessState
+  readonly state: ProcessState.ProcessState
 
   constructor(source: string, tags: ReadonlyArray<readonly [string, string]> = few, name?: string) {
     this.life = Life.make(source, tags, name)
-    this.state = Evaluation.open(this.life.opening)
+    this.state = ProcessState.open(this.life.opening)
     this.evaluate(this.life.next())
   }
 
   get root(): string {
-    return Bytes.toHex(Evaluation.stateRoot(this.state))
+    return Bytes.toHex(ProcessState.stateRoot(this.state))
   }
 
   get metadata(): string {
@@ -92,7 +93,7 @@ describe("a turn that stands", () => {
     })
     expect(outcome.fuelUsed).toBeGreaterThan(0n)
     expect(trace).toEqual({ console: [], stack: undefined })
-    expect(stateRoot).toEqual(Evaluation.stateRoot(process.state))
+    expect(stateRoot).toEqual(ProcessState.stateRoot(process.state))
   })
 
   it("sees the assignment's time, and randomness that follows from process, slot and head alone", () => {
@@ -171,7 +172,7 @@ describe("a turn that stands", () => {
     const { memory, metadata } = process.state
     if (!(memory instanceof Turn.Memory)) throw new Error("it has no memory")
     const root = Hash.tagged(
-      "heddle/state/1",
+      "heddle/state/2",
       Engine.id(),
       Metadata.hash(metadata, Turn.handleBytes(memory.boot.handles)),
       Bytes.u32(memory.wasmPages),
@@ -340,7 +341,7 @@ describe("code that does not load", () => {
     expect([outcome.fuelUsed, outcome.replies, outcome.outbox]).toEqual([0n, [], []])
     expect(process.state.metadata.received).toEqual(new Map([[bob, 1]]))
     const root = Hash.tagged(
-      "heddle/state/1",
+      "heddle/state/2",
       Engine.id(),
       Metadata.hash(process.state.metadata, Bytes.empty),
     )

@@ -1,14 +1,15 @@
 /** An author shares the globals with the prelude. Whatever is done to them, the host's protocol holds. */
+import { ed25519 } from "@noble/curves/ed25519.js"
 import { describe, expect, it } from "vitest"
 import * as Emission from "../../compute-unit/Emission.ts"
 import { HostFault } from "../../compute-unit/Ending.ts"
-import { Guest } from "../../compute-unit/Guest.ts"
-import * as Intrinsic from "../../compute-unit/Intrinsic.ts"
+import { GuestScript } from "../../compute-unit/GuestScript.ts"
+import * as Utf8 from "../../compute-unit/Utf8.ts"
 import * as Turn from "../../compute-unit/Turn.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import * as Hash from "../../runtime/Hash.ts"
 import * as fc from "fast-check"
-import { id, type Sent, Stage } from "./Stage.ts"
+import { boot, id, type Sent, Stage } from "./Stage.ts"
 
 /** Uses everything that the prelude has; itself only syntax that needs no built-in. */
 const honest = `
@@ -22,6 +23,21 @@ const honest = `
     heddle.send(child, { data: m.bytes() })
     return { sent: sent, child: child, answer: answer, random: random(), now: heddle.now(), me: heddle.process.id }
   })
+  heddle.on("Proofs", function (m) {
+    const bytes = m.bytes()
+    const signed = { type: "Ed25519", key: heddle.fromBase64Url(m.tags.Key), message: "abc", signature: heddle.fromBase64Url(m.tags.Signature) }
+    const good = heddle.verify(signed)
+    signed.message = "abd"
+    m.reply({
+      short: heddle.toBase64Url(heddle.hash("sha3-256", m.tags.Key)),
+      long: heddle.toBase64Url(heddle.hash("sha512", bytes)),
+      shake: heddle.toBase64Url(heddle.hash("shake128", bytes, 50)),
+      good: good,
+      bad: heddle.verify(signed),
+    })
+  })
+  heddle.onExport(function () { return { of: heddle.process.id, random: random() } })
+  heddle.onImport(function (value) { print("imported", value.of, value.random); heddle.send(value.of, { data: { kept: value } }) })
   heddle.on("Throw", function () { throw new Failure("mine") })
   heddle.on("Binary", function (m) { m.reply(sizeOf(m.bytes())) })`
 
@@ -32,6 +48,7 @@ const kept = `
 
 const script = (hostile: string) => `${kept};${honest};${hostile}`
 
+const seed = new Uint8Array(32).fill(0x77)
 const story: ReadonlyArray<Sent> = [
   {},
   {
@@ -46,12 +63,42 @@ const story: ReadonlyArray<Sent> = [
   { action: "Reply", from: "ada", process: true, tags: [["X-Reference", "1"]], data: `{"a":[1]}` },
   { action: "Timer", from: "self", tags: [["X-Reference", "2"]] },
   { action: "Binary", data: new Uint8Array(70_000).fill(0xff) },
+  {
+    action: "Proofs",
+    data: new Uint8Array(70_000).fill(0xff),
+    tags: [
+      ["Key", Bytes.toBase64Url(ed25519.getPublicKey(seed))],
+      ["Signature", Bytes.toBase64Url(ed25519.sign(Bytes.fromText("abc"), seed))],
+    ],
+  },
   { action: "Throw" },
   { action: "Nope" },
 ]
 
-/** Everything that a process gives out through a story, failed turns abandoned; without fuel, which may differ. */
-const told = (s: Stage) =>
+/**
+ * Everything that a process gives out through a story, failed turns abandoned and its program replaced by the same
+ * at the end; without fuel, which may differ.
+ */
+const told = (hostile: string, within = limits) => {
+  const s = new Stage(script(hostile), { limits: within })
+  return { s, told: [...turnsOf(s), upgradeOf(s, hostile)] }
+}
+const upgradeOf = (s: Stage, hostile: string) => {
+  s.slot++
+  const input = s.input({ action: "Upgrade", from: "dao", process: true, tags: [["Reference", "9"]] })
+  const { result, memory } = s.machine.upgrade(
+    s.memory,
+    boot(script(hostile), s.limits),
+    input,
+    s.limits,
+    () => undefined,
+  )
+  if (result._tag === "Failed") throw new Error(result.message)
+  const after = new Stage(memory, { machine: s.machine, limits: s.limits })
+  after.slot = s.slot
+  return [result.emission, result.console, after.done(story[4]).emission.replies]
+}
+const turnsOf = (s: Stage) =>
   story.map((sent) => {
     const result = s.next(sent)
     const { fuelUsed: _, ...rest } = result
@@ -61,7 +108,7 @@ const told = (s: Stage) =>
   })
 
 const limits = { fuel: 2_000_000_000n, memoryPagesMax: 512 }
-const expected = told(new Stage(script(""), { limits }))
+const { told: expected } = told("")
 
 /** Visits every property of everything that can be reached from the globals, but for heddle. */
 const everywhere = (body: string) => `
@@ -83,16 +130,29 @@ const everywhere = (body: string) => `
       ${body} } }`
 
 describe("the prelude", () => {
+  it("says in the story what it should", () => {
+    const [, asked, , , , proofs] = expected as ReadonlyArray<{ emission: Emission.Emission }> // none of these fails
+    expect(asked!.emission.outbox.map(({ kind }) => kind)).toEqual(["message", "spawn", "message", "timer"])
+    expect(proofs!.emission.replies).toMatchObject([
+      { value: expect.stringContaining('"good":true,"bad":false}') },
+    ])
+    expect(expected.at(-1)).toMatchObject([
+      { outbox: [{ kind: "message" }, { kind: "message" }], replies: [{ value: "null" }] },
+      [["log", expect.stringContaining("imported")]],
+      [{ value: "70000" }],
+    ])
+  })
+
   it("says the same when every built-in function is replaced by one that throws", () => {
     const replace = everywhere(`
       if (typeof d.value === "function") define(target, key, { value() { throw "replaced" }, configurable: true, writable: true })
       else if (d.get) define(target, key, { get() { throw "replaced" }, set() { throw "replaced" }, configurable: true })`)
-    expect(told(new Stage(script(replace), { limits }))).toEqual(expected)
+    expect(told(replace).told).toEqual(expected)
   })
 
   it("says the same when every global is gone", () => {
     const gone = everywhere(`delete target[key]`)
-    expect(told(new Stage(script(gone), { limits }))).toEqual(expected)
+    expect(told(gone).told).toEqual(expected)
   })
 
   it("says the same when fields and elements that it writes are traps on the prototypes of all objects", () => {
@@ -120,19 +180,26 @@ describe("the prelude", () => {
       "timeout",
       "scheduler",
       "error",
+      "context",
+      "number",
+      "bytes",
+      "state",
+      "references",
+      "exported",
+      "entries",
       "__proto__",
       "constructor",
     ]
     const traps = `for (const prototype of [Object.prototype, Array.prototype, String.prototype, Function.prototype, Promise.prototype])
       for (const name of ${JSON.stringify(names)}) try {
         Object.defineProperty(prototype, name, { get() { return undefined }, set() { throw "trapped" }, configurable: true }) } catch {}`
-    expect(told(new Stage(script(traps), { limits }))).toEqual(expected)
+    expect(told(traps).told).toEqual(expected)
   })
 
   it("never lets the buffer, or a function that it holds for the host, into the author's hands", () => {
     const spy = `const spied = []; const note = (v) => { if (typeof v === "object" && v !== null || typeof v === "function") spied[spied.length] = v }
       const bufferOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), "buffer").get
-      const U8 = Uint8Array, AB = ArrayBuffer, reflect = Reflect.apply, protoOf = Object.getPrototypeOf, names = ["sha256", "utf8", "read", "write", "digest", "log", "fromId", "toId", "turn", "end", "abandon", "describe"]
+      const U8 = Uint8Array, AB = ArrayBuffer, reflect = Reflect.apply, protoOf = Object.getPrototypeOf, names = ["sha256", "utf8", "read", "write", "digest", "log", "fromId", "toId", "hash", "digestOf", "unwrite", "verify", "turn", "end", "abandon", "describe", "exportState", "importState", "inspect"]
       ${everywhere(`
         const spying = (f) => function (...args) { note(this); for (let i = 0; i < args.length; i++) note(args[i]); return new.target ? Reflect_construct(f, args, new.target) : reflect(f, this, args) }
         const Reflect_construct = Reflect.construct
@@ -145,8 +212,7 @@ describe("the prelude", () => {
           if (typeof v === "function") for (const n of names) if (v.name === n) views++
           others++ }
         return { held, views, some: others > 100 } })`
-    const s = new Stage(script(spy), { limits: { fuel: 8_000_000_000n, memoryPagesMax: 512 } })
-    told(s)
+    const { s } = told(spy, { fuel: 8_000_000_000n, memoryPagesMax: 512 })
     expect(s.value("Spied")).toEqual({ held: 0, views: 0, some: true })
   })
 })
@@ -206,15 +272,15 @@ describe("the host", () => {
     s.spawn()
     const { root } = s
     const [sent] = story.slice(4)
-    const arm = Object.getOwnPropertyDescriptor(Guest.prototype, "arm")!
+    const arm = Object.getOwnPropertyDescriptor(GuestScript.prototype, "arm")!
     const failing = (error: Error) => {
-      Guest.prototype.arm = () => {
+      GuestScript.prototype.arm = () => {
         throw error
       }
       try {
         return s.turn(sent)
       } finally {
-        Object.defineProperty(Guest.prototype, "arm", arm)
+        Object.defineProperty(GuestScript.prototype, "arm", arm)
       }
     }
     expect(() => failing(new HostFault("no stack"))).toThrow(Turn.HostFault)
@@ -238,7 +304,7 @@ describe("text that leaves the engine", () => {
           const pieces: Array<Uint8Array> = []
           for (let from = 0; from < units.length;) {
             const piece = new Uint8Array(size)
-            const { written, next } = Intrinsic.encodeUnits(units, from, piece)
+            const { written, next } = Utf8.encodeUnits(units, from, piece)
             expect(next).toBeGreaterThan(from)
             pieces.push(piece.subarray(0, written))
             from = next
@@ -250,6 +316,6 @@ describe("text that leaves the engine", () => {
       ),
       { numRuns: 300, seed: 11 },
     )
-    expect(Intrinsic.encodeUnits(wide("a😀"), 0, new Uint8Array(4))).toEqual({ written: 1, next: 1 })
+    expect(Utf8.encodeUnits(wide("a😀"), 0, new Uint8Array(4))).toEqual({ written: 1, next: 1 })
   })
 })

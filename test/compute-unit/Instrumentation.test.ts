@@ -241,7 +241,6 @@ describe("refusals", () => {
     ["exceptions", wasm(one([0x1f, 0x40, 0, 0x0b, ...i32(0)]))],
     ["unknown opcode", wasm(one([...i32(0), 0xfb, 28, 0xfb, 29, 0]))],
     ["unknown type", wasm(one(i32(0), { locals: [0x6e] }))],
-    ["multi-value function", wasm(one([...i32(1), ...i32(2)], { gives: [type.i32, type.i32] }))],
     ["hidden state", wasm(one([...i32(0), 0xd0, 0x70, 0x26, 0, ...i32(0)], {}, { sections: table }))],
     ["hidden state", wasm(one([0xd0, 0x70, ...i32(1), 0xfc, 15, 0], {}, { sections: table }))],
     ["hidden state", wasm(one(i32(0), {}, { globals: [[0x70, 1]] }))],

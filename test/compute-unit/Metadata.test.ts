@@ -2,14 +2,16 @@ import { describe, expect, it } from "vitest"
 import * as Metadata from "../../compute-unit/Metadata.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import * as Hash from "../../runtime/Hash.ts"
+import * as Id from "../../runtime/Id.ts"
 import * as Limit from "../../runtime/Limit.ts"
+import * as Merkle from "../../runtime/Merkle.ts"
 import { hash, id } from "../support/Unsigned.ts"
 
 const [ada, bob, eve] = [id("ada"), id("bob"), id("eve")]
 const handles = Hash.layout("handles", Bytes.u32(7))
 
 const rich = (): Metadata.Metadata => {
-  const metadata = Metadata.initial(hash("spawn"), 0)
+  const metadata = Metadata.initial(hash("spawn"), id("module"), 0)
   metadata.sent.set(ada, 3).set(bob, 1)
   metadata.received.set(bob, 2).set(eve, 9)
   metadata.cron.set("1-minute", 4)
@@ -36,44 +38,37 @@ const change = (change: Partial<Metadata.Change>): Metadata.Change => ({ outbox:
 
 describe("the hash of metadata", () => {
   it("is laid out as the chapter says, keys in the order of their bytes", () => {
-    const byKey = (pairs: ReadonlyArray<readonly [string, Uint8Array]>) =>
-      Hash.layout(
-        "map",
-        ...pairs
-          .map(([key, value]) => [Bytes.fromText(key), value] as const)
-          .toSorted(([a], [b]) => Bytes.compare(a, b))
-          .flat(),
+    const byKey = (...pairs: ReadonlyArray<readonly [string, number]>) =>
+      Hash.sha256(
+        Hash.layout(
+          "map",
+          ...pairs
+            .map(([key, value]) => [Bytes.fromText(key), Bytes.u64(value)] as const)
+            .toSorted(([a], [b]) => Bytes.compare(a, b))
+            .flat(),
+        ),
       )
-    const json = (text: string) => Hash.sha256(Bytes.fromText(text))
+    const view = (name: string, json: string) =>
+      Hash.tagged("heddle/view/1", Bytes.fromText(name), Hash.sha256(Bytes.fromText(json)))
     expect(Metadata.hash(rich(), handles)).toEqual(
       Hash.tagged(
-        "heddle/metadata/1",
+        "heddle/metadata/2",
         hash("spawn"),
+        Id.toBytes(id("module")),
         Bytes.u64(0),
         handles,
-        byKey([
-          [ada, Bytes.u64(3)],
-          [bob, Bytes.u64(1)],
-        ]),
-        byKey([
-          [eve, Bytes.u64(9)],
-          [bob, Bytes.u64(2)],
-        ]),
-        byKey([["1-minute", Bytes.u64(4)]]),
-        byKey([
-          [id("timer"), Bytes.u64(1_700_000_000_000)],
-          [id("other"), Bytes.u64(5)],
-        ]),
-        byKey([
-          ["count", json("5")],
-          ["Ünïcode", json('"é"')],
-        ]),
+        byKey([ada, 3], [bob, 1]),
+        byKey([eve, 9], [bob, 2]),
+        byKey(["1-minute", 4]),
+        byKey([id("timer"), 1_700_000_000_000], [id("other"), 5]),
+        Bytes.u64(2),
+        Merkle.root([view("count", "5"), view("Ünïcode", '"é"')]),
       ),
     )
   })
 
   it("does not depend on the order in which things came to be", () => {
-    const turned = Metadata.initial(hash("spawn"), 0)
+    const turned = Metadata.initial(hash("spawn"), id("module"), 0)
     const from = rich()
     for (const field of ["sent", "received", "cron", "timers"] as const)
       for (const [key, value] of [...from[field]].toReversed())
@@ -85,6 +80,7 @@ describe("the hash of metadata", () => {
   it("is another for each thing that could be otherwise", () => {
     const changes: ReadonlyArray<(metadata: Metadata.Metadata) => void> = [
       (of) => (of.term = 1),
+      (of) => (of.module = id("another module")),
       (of) => of.sent.set(ada, 4),
       (of) => of.sent.delete(bob),
       (of) => of.received.set(ada, 3),
@@ -112,7 +108,7 @@ describe("the hash of metadata", () => {
 
 describe("a change", () => {
   it("numbers messages per target over the life of the source, and neither spawns nor timers", () => {
-    const metadata = Metadata.initial(hash("spawn"), 0)
+    const metadata = Metadata.initial(hash("spawn"), id("module"), 0)
     const spawn = { ...message("child"), kind: "spawn" as const, target: undefined }
     const first = Metadata.apply(
       metadata,
@@ -148,7 +144,7 @@ describe("a change", () => {
   })
 
   it("may leave as many timers pending as there may be, and not one more", () => {
-    const metadata = Metadata.initial(hash("spawn"), 0)
+    const metadata = Metadata.initial(hash("spawn"), id("module"), 0)
     for (let i = 0; i < Limit.timersPendingMax - 1; i++) metadata.timers.set(id(`timer ${i}`), i)
     expect(Metadata.broken(metadata, change({ outbox: [timer("a", 1), message("ada")] }))).toBeUndefined()
     expect(Metadata.broken(metadata, change({ outbox: [timer("a", 1), timer("b", 1)] }))).toBe(
@@ -157,7 +153,7 @@ describe("a change", () => {
   })
 
   it("may leave as many views as there may be, and not one more; one that goes makes room", () => {
-    const metadata = Metadata.initial(hash("spawn"), 0)
+    const metadata = Metadata.initial(hash("spawn"), id("module"), 0)
     for (let i = 0; i < Limit.viewsMax - 1; i++) metadata.views.set(`view ${i}`, "1")
     const view = (name: string, value: string | null = "1") => ({ name, value })
     expect(Metadata.broken(metadata, change({ views: [view("a"), view("view 3")] }))).toBeUndefined()
@@ -170,7 +166,7 @@ describe("a change", () => {
   })
 
   it("may publish a view as large as one may be in UTF-8, and not a byte more", () => {
-    const metadata = Metadata.initial(hash("spawn"), 0)
+    const metadata = Metadata.initial(hash("spawn"), id("module"), 0)
     const text = "é".repeat(Limit.viewBytesMax / 2)
     expect(Metadata.broken(metadata, change({ views: [{ name: "v", value: text }] }))).toBeUndefined()
     expect(Metadata.broken(metadata, change({ views: [{ name: "v", value: `${text}x` }] }))).toContain(

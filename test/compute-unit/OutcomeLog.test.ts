@@ -69,6 +69,7 @@ const group = (
   const outcomeRoot = OutcomeLog.outcomeRoot(turns)
   return {
     attestation: { engine: hash("engine"), process, term: 0, from, to, outcomeRoot },
+    engines: from.slot < 0 ? [{ slot: 0, engine: hash("engine") }] : [],
     turns,
     seen: turns.map(({ outcome }) =>
       outcome.slot % 3 === 2

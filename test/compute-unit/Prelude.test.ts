@@ -4,7 +4,7 @@ import * as Bytes from "../../runtime/Bytes.ts"
 import * as Limit from "../../runtime/Limit.ts"
 import * as OutboxItem from "../../runtime/OutboxItem.ts"
 import * as Result from "effect/Result"
-import { id, limits, Stage } from "./Stage.ts"
+import { id, limits, type Sent, Stage } from "./Stage.ts"
 
 const stage = (body: string, more = "") =>
   new Stage(`${more}\nheddle.on("X", async (m) => { ${body} })`, { limits: roomy })
@@ -98,6 +98,52 @@ describe("a message", () => {
     const result = loud.spawn({ action: "Other" })
     const value = JSON.stringify([0, loud.self, id("ada"), { Name: "test" }])
     expect(result).toMatchObject({ emission: { replies: [{ to: loud.self, value }] } })
+  })
+})
+
+describe("a handler of Spawn or Cron", () => {
+  const script = `
+    let spawned = 0, ticked = 0
+    heddle.on("Spawn", () => ++spawned)
+    heddle.on("Cron", () => ++ticked)
+    heddle.on("Counts", () => [spawned, ticked])`
+  const callers: ReadonlyArray<Partial<Sent>> = [
+    { from: "ada" }, // the owner's key
+    { from: "eve" },
+    { from: "ada", process: true },
+    { from: "eve", process: true },
+  ]
+
+  it("is not called after slot 0, or by anyone but the process, whatever they write", () => {
+    const s = new Stage(script)
+    s.spawn()
+    for (const caller of callers)
+      for (const action of ["Spawn", "Cron"])
+        expect(s.failed({ ...caller, action }).message).toBe(
+          `no handler for action "${action}"; this process handles: Counts`,
+        )
+    expect(s.failed({ from: "self", action: "Spawn" }).message).toContain(`no handler for action "Spawn"`)
+    expect(s.value("Counts")).toEqual([1, 0])
+    expect(s.value({ from: "self", action: "Cron" })).toBe(1)
+    expect(s.value("Counts")).toEqual([1, 1])
+  })
+
+  it("leaves such messages to the handler of all", () => {
+    const s = new Stage(
+      `${script}; heddle.onMessage((m) => ["other", m.action, m.from === heddle.process.id])`,
+    )
+    s.spawn()
+    for (const caller of callers)
+      for (const action of ["Spawn", "Cron"])
+        expect(s.value({ ...caller, action })).toEqual(["other", action, false])
+    expect(s.value({ from: "self", action: "Spawn" })).toEqual(["other", "Spawn", true])
+    expect(s.value("Counts")).toEqual([1, 0])
+  })
+
+  it("is not the handler of slot 0 where the spawn has another action of that name", () => {
+    const s = new Stage(script)
+    s.spawn({ action: "Cron", from: "self" })
+    expect(s.value("Counts")).toEqual([1, 0])
   })
 })
 
@@ -213,6 +259,25 @@ describe("the outbox", () => {
     expect(text(outbox[0]!)).toBe("a\uFFFDb\uFFFD")
     expect(own(outbox[0]!)).toEqual({ T: "\uFFFD" })
     expect(replies[0]).toMatchObject({ value: JSON.stringify(idOf(s, 0, outbox[0]!)) })
+  })
+
+  it("stays whole for an author who catches that memory ended in the middle of a message", () => {
+    const s = new Stage(
+      `heddle.on("X", (m) => {
+        const big = new Uint8Array(300000), kept = []
+        heddle.send(m.from, { data: "first" })
+        try { for (;;) kept.push(new Uint8Array(8)) } catch {}
+        let refused = 0, sent = 0, top = kept.length
+        while (sent < 3) try { heddle.send(m.from, { data: big }); sent++ } catch { refused++; kept[--top] = 0 }
+        kept.length = 0
+        heddle.send(m.from, { data: "last" })
+        return refused
+      })`,
+      { limits: { fuel: 1_000_000_000n, memoryPagesMax: 120 } },
+    )
+    const { outbox, replies } = s.done("X").emission
+    expect(outbox.map(({ data }) => data.length)).toEqual([5, 300_000, 300_000, 300_000, 4])
+    expect(Number((replies[0] as { value: string }).value)).toBeGreaterThan(0) // answered with a count
   })
 
   it("takes as many entries, tags, tag bytes and data as the limits say, and not one more", () => {

@@ -3,10 +3,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
+import * as Engine from "../../compute-unit/Engine.ts"
+import * as EngineFile from "../../compute-unit/EngineFile.ts"
 import type { Sandbox } from "../../compute-unit/Sandbox.ts"
 import * as SandboxInline from "../../compute-unit/SandboxInline.ts"
 import * as SandboxWorkers from "../../compute-unit/SandboxWorkers.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
+import * as Hash from "../../runtime/Hash.ts"
 import * as Id from "../../runtime/Id.ts"
 import { sandboxSuite } from "../compliance/sandbox.ts"
 import * as Life from "../support/Life.ts"
@@ -81,7 +84,7 @@ describe("SandboxWorkers", () => {
       const [kept] = yield* sandbox.run(there.process, [there.next("Add")])
       assert.isUndefined(kept!.outcome.error)
       const gone = yield* Effect.flip(sandbox.run(here.process, [here.next("Add")]))
-      assert.strictEqual(gone.process, here.process)
+      assert.deepInclude(gone, { _tag: "SandboxLost", process: here.process })
     }),
   )
 
@@ -97,6 +100,54 @@ describe("SandboxWorkers", () => {
       yield* Scope.close(scope, Exit.void)
       assert.include((yield* Fiber.join(waiting)).message, "stopping")
       assert.include((yield* Effect.flip(sandbox.run(life.process, [life.next("Add")]))).message, "stopping")
+    }),
+  )
+
+  it.live("replaces a thread that comes no further, and says whose run it was in", () =>
+    Effect.gen(function* () {
+      const workers = yield* Threads.started
+      const script = new URL("./HangingWorker.ts", import.meta.url)
+      const sandbox = yield* SandboxWorkers.make(1, { hangMs: 3_000, script })
+      const [ill, well] = [Life.make(guest), Life.make(guest)]
+      yield* begin(sandbox, ill)
+      yield* begin(sandbox, well, "Add")
+      const lost = yield* Effect.all(
+        [
+          Effect.flip(sandbox.run(ill.process, [ill.next("Hang")])),
+          Effect.flip(sandbox.run(well.process, [well.next("Add")])),
+        ],
+        { concurrency: 2 },
+      )
+      assert.deepInclude(lost[0], { _tag: "SandboxLost", process: ill.process, own: true })
+      assert.include(lost[0].message, "its thread has come no further for 3000 ms")
+      assert.deepInclude(lost[1], { _tag: "SandboxLost", process: well.process, own: false })
+      const [, counted] = yield* begin(sandbox, Life.make(guest), "Add")
+      assert.isUndefined(counted!.outcome.error)
+      assert.strictEqual(workers.length, 2)
+    }),
+  )
+
+  it.live("gives a thread that it starts anew the engines that the others were given", () =>
+    Effect.gen(function* () {
+      const workers = yield* Threads.started
+      const sandbox = yield* SandboxWorkers.make(1)
+      const artifact = Engine.artifactOf(
+        Engine.build().with(2, Bytes.fromText(`${EngineFile.prelude()}\n\n\n`)),
+      )
+      const engine = Hash.sha256(artifact)
+      const life = Life.make(guest, [["Engine", Id.fromBytes(engine)]])
+      const unknown = yield* Effect.flip(sandbox.open(life.opening))
+      assert.deepInclude(unknown, { _tag: "EngineUnknown", engine })
+      const bad = yield* Effect.flip(sandbox.addEngine(artifact, sandbox.engine))
+      assert.strictEqual(bad._tag, "EngineInvalid")
+      yield* sandbox.addEngine(artifact, engine)
+      yield* begin(sandbox, life, "Add")
+      yield* Threads.kill(workers)
+      yield* Effect.flip(sandbox.run(life.process, [life.next("Add")]))
+      const again = Life.make(guest, [["Engine", Id.fromBytes(engine)]])
+      const [, counted] = yield* begin(sandbox, again, "Add")
+      assert.deepStrictEqual(counted!.engine, engine)
+      assert.strictEqual(workers.length, 2)
     }),
   )
 

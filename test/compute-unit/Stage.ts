@@ -5,6 +5,7 @@
 import * as Bytes from "../../runtime/Bytes.ts"
 import * as Hash from "../../runtime/Hash.ts"
 import * as Id from "../../runtime/Id.ts"
+import * as Engine from "../../compute-unit/Engine.ts"
 import * as Turn from "../../compute-unit/Turn.ts"
 
 /** The id that a name stands for in tests. */
@@ -13,7 +14,7 @@ export const id = (name: string): Id.Id => Id.fromBytes(Hash.sha256(Bytes.fromTe
 export const limits: Turn.Limits = { fuel: 200_000_000n, memoryPagesMax: 256 }
 
 export const boot = (script: string, within: Turn.Limits = limits): Turn.BootImage => {
-  const result = Turn.boot(Bytes.fromText(script), within)
+  const result = Turn.boot(Engine.load(), Bytes.fromText(script), within)
   if (result._tag === "ModuleInvalid") throw new Error(`${result.message} (${result.line}:${result.column})`)
   return result.image
 }
@@ -65,16 +66,13 @@ export class Stage {
       timestamp,
       head: Id.fromBytes(this.head(slot)),
       seed: Hash.sha256(Bytes.fromText(`${self} seed ${slot}`)),
-      process:
-        slot === 0
-          ? {
-              ...who,
-              tags: [
-                ["Name", "test"],
-                ["Name", "stage"],
-              ],
-            }
-          : undefined,
+      process: {
+        ...who,
+        tags: [
+          ["Name", "test"],
+          ["Name", "stage"],
+        ],
+      },
       message: {
         id: slot === 0 ? self : id(`${self} message ${slot}`),
         from: from === "self" ? self : id(from),

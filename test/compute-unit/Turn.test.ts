@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import * as Turn from "../../compute-unit/Turn.ts"
-import { Guest } from "../../compute-unit/Guest.ts"
+import { GuestScript } from "../../compute-unit/GuestScript.ts"
 import { Instance } from "../../compute-unit/Instance.ts"
 import * as Engine from "../../compute-unit/Engine.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
@@ -19,7 +19,11 @@ const counter = `
 
 describe("boot", () => {
   const invalid = (script: string | Uint8Array, within: Turn.Limits = limits) => {
-    const result = Turn.boot(typeof script === "string" ? Bytes.fromText(script) : script, within)
+    const result = Turn.boot(
+      Engine.load(),
+      typeof script === "string" ? Bytes.fromText(script) : script,
+      within,
+    )
     if (result._tag === "Booted") throw new Error("it boots")
     return result
   }
@@ -176,7 +180,7 @@ describe("a turn that can't go on", () => {
     const { memory } = stage
     // The page of the heap that holds what the engine keeps about itself.
     const broken = [[1_302, new Uint8Array(4_096).fill(0xa5)] as const]
-    const bad = new Stage(new Turn.Memory(memory.boot, { wasmPages: memory.wasmPages, pages: broken }), {
+    const bad = new Stage(new Turn.Memory(memory.boot, { ...memory.difference(), pages: broken }), {
       machine,
     })
     const result = bad.next({ action: "Add" })
@@ -196,7 +200,7 @@ describe("a turn that can't go on", () => {
   })
 
   it("is a host fault where there is no memory for an instance", () => {
-    expect(() => new Guest(Engine.load(), 4_097)).toThrow(Turn.HostFault)
+    expect(() => new GuestScript(Engine.load(), 4_097)).toThrow(Turn.HostFault)
   })
 })
 
@@ -297,25 +301,16 @@ describe("memory", () => {
     const memory = new Turn.Memory(
       boot(`heddle.on("X", () => { const f = (n) => n ? 1 + f(n - 1) : 0; return f(200) })`),
     )
-    const instance = new Instance(Engine.load(), memory.wasmPages)
-    const { guest } = instance
+    const guest = new GuestScript(Engine.load(), memory.wasmPages)
+    const instance = new Instance(guest)
     const stage = new Stage(memory)
     instance.load(memory)
     for (const action of ["", "X", "X"]) {
       stage.slot++
       const { message, seed, ...input } = stage.input({ action })
       guest.arm(limits, input.timestamp, Bytes.empty)
-      guest.tell(
-        "turn",
-        JSON.stringify({
-          ...input,
-          process: null,
-          seed: Bytes.toHex(seed),
-          message: { ...message, data: "" },
-        }),
-      )
-      guest.drain()
-      guest.result()
+      const words = { ...input, process: null, seed: Bytes.toHex(seed), message: { ...message, data: "" } }
+      guest.run("turn", JSON.stringify(words))
       const stack = guest.bytes.subarray(guest.dataEnd, guest.stackBase)
       expect(stack.some((byte) => byte !== 0)).toBe(true)
       guest.disarm()

@@ -230,6 +230,40 @@ describe("a failed turn that is abandoned", () => {
     }
   })
 
+  it("answers however long the message and the error were, for nearly the same fuel", () => {
+    const s = new Stage(
+      `const long = (length) => Object.assign(new Error("é".repeat(length)), { name: "N".repeat(length) })
+       heddle.on("Long", (m) => { throw long(Number(m.tags.Length)) })
+       heddle.on("Later", async (m) => { await heddle.sleep(1); throw long(Number(m.tags.Length)) })`,
+      { limits: { fuel: 4_000_000_000n, memoryPagesMax: 2_048 } },
+    )
+    s.spawn()
+    const fuel: Array<number> = []
+    const abandoned = (sent: Sent, of: () => number) => {
+      const { failure, result } = failThenAbandon(s, sent)
+      const error = `TurnFailed: ${failure.message.slice(0, 1_000)}`
+      expect(replies(result)).toEqual([{ to: messageId(s, of()), error }])
+      expect(outbox(result)).toMatchObject([{ target: id("carol"), tags: { "X-Reference": "5" } }])
+      fuel.push(Number(result.fuelUsed))
+    }
+    let waits = 0
+    for (const data of ["", "x".repeat(9_000_000), new Uint8Array(9_000_000).fill(0xff)])
+      for (const length of ["0", "1000", "1000000"]) {
+        const tags = [
+          ["Length", length],
+          ["Reference", "5"],
+          ["Pad", "p".repeat(3_000)],
+        ] as const
+        const sent: Sent = { from: "carol", process: true, data, tags }
+        abandoned({ ...sent, action: "Long" }, () => s.slot)
+        s.done({ ...sent, action: "Later" })
+        const { slot } = s
+        abandoned(timer(++waits), () => slot)
+      }
+    expect(fuel).toHaveLength(18)
+    expect(Math.max(...fuel)).toBeLessThan(3_000_000) // 10,000,000 are in reserve
+  })
+
   it("answers every message whose handler failed in it", () => {
     const s = new Stage(`
       let open; const gate = new Promise((resolve) => { open = resolve })

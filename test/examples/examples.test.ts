@@ -1,7 +1,10 @@
 /** Each example's driver, run as a reader would run it. */
 import { execFileSync } from "node:child_process"
+import fs from "node:fs"
 import path from "node:path"
 import { assert, describe, test } from "vitest"
+import wabt from "wabt"
+import * as AssemblyScript from "../support/AssemblyScript.ts"
 
 const root = path.join(import.meta.dirname, "..", "..")
 
@@ -68,6 +71,32 @@ describe("examples", () => {
     assert.deepStrictEqual(missing(drive("parent-and-children/drive.ts"), lines), [])
   })
 
+  test("the counter in WAT counts, and a failed increment leaves no trace", () => {
+    const lines = [
+      "asked:   41",
+      "queried: 41",
+      "viewed:  41",
+      "refused: threw: By takes a whole number of 1 to 9 digits",
+      "refused: threw: By takes a whole number of 1 to 9 digits",
+      "still:   41",
+      "fuel:",
+    ]
+    assert.deepStrictEqual(missing(drive("wat-counter/drive.ts"), lines), [])
+  })
+
+  test("the tally in AssemblyScript counts voices, and has another process count voters", () => {
+    const lines = [
+      "first:   { tea: 1, coffee: 2 }",
+      "then:    { tea: 2, coffee: 1 }",
+      "refused: threw: only the owner closes the vote",
+      "closed:  { tea: 2, coffee: 1 }",
+      "refused: threw: the vote is closed",
+      "turnout: 3",
+      ...Array.from({ length: 3 }, () => "the tally said Increment"),
+    ]
+    assert.deepStrictEqual(missing(drive("assemblyscript-tally/drive.ts"), lines), [])
+  })
+
   test("the demo replays every log to equal state roots", () => {
     const lines = [
       "✗ RangeError: Insufficient balance: Grace has 250",
@@ -77,5 +106,42 @@ describe("examples", () => {
       "all state roots are equal",
     ]
     assert.deepStrictEqual(missing(drive("demo.ts"), lines), [])
+  })
+})
+
+describe("modules beside their sources", () => {
+  const folder = (name: string) => path.join(root, "examples", name)
+  const committed = (file: string) => fs.readFileSync(folder(file)).toString("hex")
+
+  /** The words after a command in a README's line of code, which is the one that a reader would type. */
+  const wordsAfter = (example: string, command: string): ReadonlyArray<string> => {
+    const line = new RegExp(`^ {4}npx .*\\b${command} (.*)$`, "m").exec(
+      fs.readFileSync(path.join(folder(example), "README.md"), "utf8"),
+    )
+    return line?.[1]?.split(" ") ?? []
+  }
+
+  test("the counter's are what its text is assembled to", async () => {
+    assert.deepStrictEqual(wordsAfter("wat-counter", "wat2wasm"), ["counter.wat", "-o", "counter.wasm"])
+    const tools = await wabt()
+    const text = fs.readFileSync(folder("wat-counter/counter.wat"), "utf8")
+    const { buffer } = tools.parseWat("counter.wat", text).toBinary({})
+    assert.strictEqual(Buffer.from(buffer).toString("hex"), committed("wat-counter/counter.wasm"))
+  })
+
+  test("the tally's are what its sources are compiled to", async () => {
+    const words = wordsAfter("assemblyscript-tally", "asc")
+    assert.deepStrictEqual(words.slice(0, 3), ["assembly/index.ts", "-o", "tally.wasm"])
+    const written = new Map<string, Uint8Array>()
+    const { main } = await AssemblyScript.load()
+    const { error } = await main([...words, "--baseDir", folder("assemblyscript-tally")], {
+      writeFile: (name, contents) =>
+        void written.set(name, typeof contents === "string" ? Buffer.from(contents) : contents),
+    })
+    assert.strictEqual(error, null)
+    assert.strictEqual(
+      Buffer.from(written.get("tally.wasm") ?? []).toString("hex"),
+      committed("assemblyscript-tally/tally.wasm"),
+    )
   })
 })

@@ -5,10 +5,11 @@ import * as Schema from "effect/Schema"
 import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
 import * as OpenApi from "effect/http-api/OpenApi"
-import { ComputeUnknown, ModuleInvalid } from "../../compute-unit/ComputeUnit.ts"
+import { ComputeUnknown, ModuleInvalid, type ViewProven } from "../../compute-unit/ComputeUnit.ts"
 import { MessengerApi } from "../../messenger-unit/MessengerApi.ts"
 import { type MessengerUnit, Unreachable } from "../../messenger-unit/MessengerUnit.ts"
 import * as RequestBody from "../../messenger-unit/RequestBody.ts"
+import * as ResponseBody from "../../messenger-unit/ResponseBody.ts"
 import * as Wire from "../../messenger-unit/Wire.ts"
 import type * as HttpServer from "../../node/HttpServer.ts"
 import { type Reason, Refused } from "../../runtime/Admission.ts"
@@ -149,9 +150,12 @@ describe("refusals over HTTP", () => {
         for (const path of ["", "/log", "/follow", "/receipts/0", "/answers/0", "/turns/0", "/turns/0?wait"])
           refusedAs(yield* ask(`/v1/processes/${pid}${path}`), 404, "unknown process")
         refusedAs(yield* ask(`/v1/processes/${pid}/query`, post('{"action":"Get"}')), 404, "unknown process")
-        refusedAs(yield* ask(`/v1/processes/${pid}/views/count`), 404, "unknown view")
+        refusedAs(yield* ask(`/v1/processes/${pid}/view?name=count`), 404, "unknown view")
         refusedAs(yield* ask(`/v1/processes/${pid}/attestations/0`), 404, "not attested")
+        refusedAs(yield* ask(`/v1/processes/${pid}/view/proof?name=count`), 404, "unknown process")
+        refusedAs(yield* ask(`/v1/processes/${pid}/snapshots/0`), 404, "unknown snapshot")
         refusedAs(yield* ask(`/v1/modules/${pid}`), 404, "unknown module")
+        refusedAs(yield* ask(`/v1/engines/${pid}`), 404, "unknown engine")
         const process = yield* SmallNode.spawn(node, ada, "heddle.on('Get', () => 1)")
         refusedAs(yield* ask(`/v1/processes/${process}/receipts/7`), 404, "unknown slot")
         refusedAs(yield* ask(`/v1/processes/${process}/turns/7`), 404, "unknown slot")
@@ -189,6 +193,10 @@ describe("refusals over HTTP", () => {
           `/v1/processes/${pid}/log?limit=${Limit.logPageMax + 1}`,
           `/v1/processes/${pid}/log?from=x`,
           `/v1/processes/${pid}/turns/0?wait=maybe`,
+          `/v1/processes/${pid}/view`,
+          `/v1/processes/${pid}/view/proof`,
+          `/v1/processes/${pid}/snapshots/x`,
+          `/v1/engines/abc`,
         ])
           refusedAs(yield* ask(path), 400, "malformed request")
         refusedAs(yield* ask("/v1/messages?wait=never", post("x")), 400, "malformed request")
@@ -374,6 +382,91 @@ describe("answers over HTTP", () => {
     ),
   )
 
+  it.live("a snapshot travels as the bytes that it is, however large", () => {
+    const snapshot = new Uint8Array(20 * 1024 * 1024 + 1).map((_, i) => (i * 7) >> 8)
+    return served(
+      ({ url }) =>
+        Effect.gen(function* () {
+          const response = yield* Effect.promise(() => fetch(`${url}/v1/processes/${pid}/snapshots/7`))
+          assert.strictEqual(response.headers.get("content-type"), "application/octet-stream")
+          assert.strictEqual(response.headers.get("content-length"), String(snapshot.length))
+          yield* Effect.promise(() => response.body!.cancel())
+          const remote = yield* ServedNode.connect(url)
+          const read = yield* remote.snapshot(pid, 7)
+          assert.isTrue(Bytes.equal(read!, snapshot))
+          assert.strictEqual((yield* remote.snapshot(pid, 8))?.length, 0, "an empty one is one too")
+          assert.isUndefined(yield* remote.snapshot(pid, 9))
+        }),
+      {
+        snapshot: (_, slot) => Effect.succeed(slot === 7 ? snapshot : slot === 8 ? Bytes.empty : undefined),
+      },
+    )
+  })
+
+  it.live("snapshots that nobody takes are refused overloaded over their bound, and room comes back", () => {
+    const snapshot = new Uint8Array(32 * 1024 * 1024)
+    return served(
+      ({ ask, url }) =>
+        Effect.gen(function* () {
+          const path = `/v1/processes/${pid}/snapshots/0`
+          const reading = new AbortController()
+          const slow = yield* Effect.promise(() => fetch(`${url}${path}`, { signal: reading.signal }))
+          assert.strictEqual(slow.status, 200)
+          refusedAs(yield* ask(path), 429, "overloaded")
+          assert.deepInclude(yield* Effect.flip((yield* ServedNode.connect(url)).snapshot(pid, 0)), {
+            _tag: "Unreachable",
+          })
+          reading.abort()
+          const again = Effect.promise(async () => (await fetch(`${url}${path}`)).status === 200)
+          yield* SmallNode.until("there is room again", Effect.andThen(Effect.sleep(1), again))
+        }),
+      { snapshot: () => Effect.succeed(snapshot) },
+      { answers: ResponseBody.make(snapshot.length), stopMsMax: 10 },
+    )
+  })
+
+  it.live("a proof whose parts have not their shape does not come in", () =>
+    Effect.gen(function* () {
+      const node = yield* SmallNode.make()
+      const process = yield* SmallNode.spawn(node, ada, "heddle.on('Spawn', () => heddle.publish('a', 1))")
+      yield* node.compute.turn(process, 0)
+      const proof = yield* node.messenger.viewProof(process, "a")
+      const codec = Schema.toCodecJson(Wire.ViewProven)
+      const [decode, encode] = [Schema.decodeUnknownSync(codec), Schema.encodeSync(codec)]
+      assert.deepStrictEqual(decode(encode(proof)), proof)
+      const { opening, attestation: signed } = proof
+      const [leaf] = opening.leaves
+      const short = new Uint8Array(31)
+      const wrong: ReadonlyArray<ViewProven> = [
+        { ...proof, opening: { ...opening, engine: short } },
+        { ...proof, opening: { ...opening, viewsRoot: short } },
+        { ...proof, opening: { ...opening, metadata: { ...opening.metadata, spawn: short } } },
+        { ...proof, opening: { ...opening, memory: { ...opening.memory!, wasmPages: 2 ** 32 } } },
+        { ...proof, opening: { ...opening, leaves: [leaf!, leaf!, leaf!] } },
+        { ...proof, opening: { ...opening, leaves: [{ ...leaf!, index: 65_536 }] } },
+        { ...proof, opening: { ...opening, leaves: [{ ...leaf!, path: leaf!.path.slice(1) }] } },
+        { ...proof, attestation: { ...signed, path: [...signed.path, short] } },
+        ...[-2, Number.MAX_SAFE_INTEGER].map((slot) => {
+          const from = { ...signed.attestation.from, slot }
+          return { ...proof, attestation: { ...signed, attestation: { ...signed.attestation, from } } }
+        }),
+        { ...proof, assignment: { ...proof.assignment, timestamp: -1 } },
+      ]
+      for (const one of wrong) {
+        // A server of ours can't even say it; one that does is not heard.
+        assert.throws(() => encode(one))
+        const said = Effect.scoped(
+          Effect.gen(function* () {
+            const messenger = { ...node.messenger, viewProof: () => Effect.succeed(one) }
+            const remote = yield* ServedNode.connect(yield* ServedNode.serve({ ...node, messenger }))
+            return yield* remote.viewProof(process, "a")
+          }),
+        )
+        assert.strictEqual((yield* Effect.flip(said))._tag, "Unreachable")
+      }
+    }).pipe(Effect.provideService(References.MinimumLogLevel, "None")),
+  )
+
   it.live("a page of large entries has fewer than were asked for; only an empty one is the end", () =>
     served(({ ask, node, url }) =>
       Effect.gen(function* () {
@@ -421,7 +514,7 @@ describe("the OpenAPI document", () => {
         const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
           Object.values(methods).map((operation) => ({ path, ...operation })),
         )
-        assert.strictEqual(operations.length, 16)
+        assert.strictEqual(operations.length, 20)
         assert.strictEqual(new Set(operations.map(({ operationId }) => operationId)).size, operations.length)
         for (const { path, summary, description, parameters, responses } of operations) {
           assert.match(path, /^\/v1\//)

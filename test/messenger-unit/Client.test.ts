@@ -7,10 +7,11 @@ import * as TestClock from "effect/testing/TestClock"
 import { ModuleInvalid } from "../../compute-unit/ComputeUnit.ts"
 import * as Client from "../../messenger-unit/Client.ts"
 import * as Draft from "../../messenger-unit/Draft.ts"
-import { MessengerUnit, Unreachable } from "../../messenger-unit/MessengerUnit.ts"
+import { MessengerUnit, type ProcessInfo, Unreachable } from "../../messenger-unit/MessengerUnit.ts"
 import * as PromiseClient from "../../messenger-unit/PromiseClient.ts"
 import { Refused } from "../../runtime/Admission.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
+import * as Hash from "../../runtime/Hash.ts"
 import * as Id from "../../runtime/Id.ts"
 import * as Item from "../../runtime/Item.ts"
 import * as Limit from "../../runtime/Limit.ts"
@@ -83,6 +84,27 @@ describe("Draft", () => {
       ["Supply", "7"],
     ] as const)
       assert.strictEqual(Tag.value(spawn.tags, name), value)
+  })
+
+  it("writes the limits of a spawn in the words of the protocol, ahead of the caller's tags", () => {
+    const node = { scheduler: pid, compute: ada.address }
+    const limits = { memoryMiB: 16, fuelPerTurnMax: 50_000_000n, engine: pid }
+    const { tags } = Draft.spawn(pid, node, { ...limits, tags: { "Memory-Limit": "4096", Engine: "x" } })
+    assert.strictEqual(Tag.value(tags, "Memory-Limit"), "256")
+    assert.strictEqual(Tag.value(tags, "Compute-Limit"), "50000000")
+    assert.strictEqual(Tag.value(tags, "Engine"), pid)
+    const none = Draft.spawn(pid, node, {}).tags.map(({ name }) => name)
+    for (const name of ["Memory-Limit", "Compute-Limit", "Engine", "Name"]) assert.notInclude(none, name)
+  })
+
+  it("says which module an upgrade is to, ahead of the caller's tags", () => {
+    const tags = { Action: "Get", Module: "x", Engine: "y", Note: "z" }
+    const { target, tags: written } = Draft.upgrade(pid, ada.address, undefined, { tags })
+    assert.strictEqual(Id.fromBytes(target!), pid)
+    assert.strictEqual(Tag.value(written, "Action"), "Upgrade")
+    assert.strictEqual(Tag.value(written, "Module"), ada.address)
+    assert.strictEqual(Tag.value(written, "Note"), "z")
+    assert.strictEqual(Tag.value(Draft.upgrade(pid, pid, pid, { tags }).tags, "Engine"), pid)
   })
 })
 
@@ -185,6 +207,47 @@ describe("Client", () => {
   )
 })
 
+describe("an upgrade", () => {
+  const info = { version: "1", scheduler: pid, compute: pid, engine: Id.toBytes(pid) }
+  const owned = { owner: ada.address } as ProcessInfo // all that the client looks at
+  const node: Partial<MessengerUnit["Service"]> = {
+    info: Effect.succeed(info),
+    process: () => Effect.succeed(owned),
+    module: () => Effect.succeed(Bytes.empty),
+    engineBytes: () => Effect.undefined,
+    send: () => Effect.succeed(accepted),
+    turn: () => Effect.never,
+    answer: () => Effect.never,
+  }
+  const upgrade = (parts: typeof node, options: Partial<Client.Upgrade> = {}) =>
+    Client.upgrade(pid, ada.address, { as: ada, ...options }).pipe(
+      Effect.provideService(MessengerUnit, partial({ ...node, ...parts })),
+      Effect.flip,
+    )
+  const unsent = { send: () => Effect.die(new Error("it was sent")) }
+
+  it.effect(
+    "is not sent where it could not be heeded: by another owner, to code or an engine not there",
+    () =>
+      Effect.gen(function* () {
+        const other = yield* upgrade({ ...unsent, process: () => Effect.succeed({ ...owned, owner: pid }) })
+        assert.deepInclude(other, { _tag: "NotOwner", process: pid, owner: pid, speaker: ada.address })
+        const unknown = yield* upgrade({ ...unsent, module: () => Effect.undefined })
+        assert.deepInclude(unknown, { _tag: "Refused", reason: "unknown module" })
+        const engine = yield* upgrade(unsent, { engine: ada.address })
+        assert.deepInclude(engine, { _tag: "EngineMissing", engine: ada.address, served: pid })
+      }),
+  )
+
+  it.effect("does not wait for a turn of a process that is parked", () =>
+    Effect.gen(function* () {
+      const result = { error: "its chain is broken", reason: "parked" as const }
+      const parked = yield* upgrade({ answer: () => Effect.succeed({ fuelUsed: 0n, result }) })
+      assert.deepInclude(parked, { _tag: "AskFailed", reason: "parked", detail: "its chain is broken" })
+    }),
+  )
+})
+
 describe("PromiseClient", () => {
   const source = `
     heddle.on("Spawn", (message) => heddle.publish("started", message.data))
@@ -281,6 +344,100 @@ describe("PromiseClient", () => {
         _tag: "ItemInvalid",
         reason: "tags",
       })
+    }),
+  )
+
+  it.live("lets a process go on as another program, or says why it does not", () =>
+    withClient(async (client) => {
+      const counting = (step: number) => `
+        let count = 0
+        heddle.on("Add", () => (count += ${step}))
+        heddle.onExport(() => count)
+        heddle.onImport((old) => { if (old > 5) throw new RangeError("too many"); count = old })`
+      const process = await client.spawn(counting(1))
+      assert.strictEqual(await client.ask(process, "Add"), 1)
+      const upgraded = await client.upgrade(process, counting(10))
+      assert.deepInclude(upgraded, { process, slot: 2, module: await client.addModule(counting(10)) })
+      assert.isTrue(upgraded.fuelUsed > 0n)
+      assert.strictEqual(await client.ask(process, "Add"), 11)
+      const failed = await failure(client.upgrade(process, counting(100)))
+      assert.deepInclude(failed, { _tag: "AskFailed", process, slot: 4, reason: "threw" })
+      assert.include(String(failed["message"]), "too many")
+      assert.strictEqual(await client.ask(process, "Add"), 21)
+      const other = Caller.caller("grace").identity
+      const stranger = await failure(client.upgrade(process, counting(1), { as: other }))
+      assert.deepInclude(stranger, { _tag: "NotOwner", owner: ada.address, speaker: other.address })
+      assert.deepInclude(await failure(client.upgrade(process, { module: pid })), {
+        reason: "unknown module",
+      })
+      for (const call of [
+        client.spawn(source, { engine: pid }),
+        client.upgrade(process, source, { engine: pid }),
+      ])
+        assert.deepInclude(await failure(call), { _tag: "EngineMissing", engine: pid })
+      assert.deepInclude(await failure(client.spawn(source, { engine: "abc" })), { reason: "bad spawn" })
+      assert.strictEqual((await client.process(process)).slots, 6, "nothing of that came into the log")
+    }),
+  )
+
+  it.live("spawns within the limits that it is given", () =>
+    withClient(async (client) => {
+      const limits = { memoryMiB: 8, fuelPerTurnMax: 20_000_000 }
+      const process = await client.spawn('heddle.on("Loop", () => { for (;;); })', limits)
+      const failed = await failure(client.ask(process, "Loop"))
+      assert.deepInclude(failed, { reason: "out of fuel", detail: "more than 20000000 fuel" })
+      const [first] = await client.log(process)
+      assert.deepInclude(first!.tags, ["Memory-Limit", "128"])
+      assert.deepInclude(await failure(client.spawn(source, { memoryMiB: 1 })), { reason: "bad spawn" })
+    }),
+  )
+
+  it.live("checks a view itself where it is told to", () =>
+    Effect.gen(function* () {
+      const { messenger } = yield* SmallNode.make()
+      const clientOf = (of: MessengerUnit["Service"]) =>
+        PromiseClient.make(of, { as: ada }, noBundler, () => Promise.resolve())
+      const liar = clientOf({
+        ...messenger,
+        view: () => Effect.succeed({ value: '"a lie"', slot: 0 }),
+        viewProof: (process, name) =>
+          Effect.map(messenger.viewProof(process, name), (proof) => ({ ...proof, value: '"a lie"' })),
+      })
+      yield* Effect.promise(async () => {
+        const client = clientOf(messenger)
+        const process = await client.spawn(source, { data: "now" })
+        await client.turn(process, 0)
+        const shown = await client.view(process, "started", { proof: true, maxAgeMs: 60_000 })
+        const { compute, engine } = await client.info()
+        assert.deepInclude(shown, { value: "now", slot: 0, unit: compute, engine })
+        assert.deepStrictEqual(shown.stateRoot, (await client.process(process)).stateRoot)
+        assert.isAtMost(Date.now() - shown.timestamp, 60_000)
+        assert.deepInclude(await client.view(process, "nothing", { proof: true }), {
+          value: undefined,
+          slot: 0,
+        })
+        assert.deepInclude(await liar.view(process, "started"), { value: "a lie" })
+        for (const name of ["started", "nothing"])
+          assert.deepInclude(await failure(liar.view(process, name, { proof: true })), {
+            _tag: "ProofInvalid",
+            what: "value",
+          })
+        const old = await failure(client.view(process, "started", { proof: true, maxAgeMs: -1 }))
+        assert.deepInclude(old, { _tag: "ProofInvalid", what: "age" })
+      })
+    }),
+  )
+
+  it.live("reads snapshots and engines", () =>
+    withClient(async (client) => {
+      const process = await client.spawn(source)
+      await client.turn(process, 0)
+      assert.deepStrictEqual(await client.snapshots(process), [])
+      assert.isUndefined(await client.snapshot(process, 0))
+      const { engine } = await client.info()
+      const id = Id.fromBytes(engine)
+      assert.deepStrictEqual(Hash.sha256((await client.engine(id))!), engine)
+      for (const none of [pid, "abc"]) assert.isUndefined(await client.engine(none))
     }),
   )
 

@@ -151,6 +151,7 @@ describe("what a messenger shows", () => {
         computed: 2,
         timestamp: 5_000,
         stateRoot: signed.attestation.to.stateRoot,
+        engine: signed.attestation.engine,
         parked: undefined,
       })
       const all = yield* node.messenger.processes
@@ -161,6 +162,7 @@ describe("what a messenger shows", () => {
           [other, [grace.identity.address, undefined]],
         ]),
       )
+      assert.deepStrictEqual(info.engine, (yield* node.messenger.info).engine)
     }),
   )
 

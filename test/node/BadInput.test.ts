@@ -248,6 +248,63 @@ describe("a caller who", () => {
     }),
   )
 
+  it.effect("asks for what is not there is told so by name, and the process goes on", () =>
+    Effect.gen(function* () {
+      const node = yield* SmallNode.make()
+      const { messenger } = node
+      const process = yield* SmallNode.spawn(node, ada, counter)
+      yield* node.compute.turn(process, 0)
+      const nobody = id("nobody")
+      const tags = (yield* Effect.flip(messenger.viewProof(nobody, "count")))._tag
+      assert.strictEqual(tags, "ComputeUnknown")
+      for (const slot of [1, Number.MAX_SAFE_INTEGER])
+        for (const call of [messenger.turn, messenger.answer, messenger.receipt])
+          assert.deepInclude(yield* Effect.flip(call(process, slot) as Effect.Effect<unknown, unknown>), {
+            _tag: "LogUnknown",
+            process,
+            slot,
+          })
+      for (const [of, slot] of [
+        [process, 0],
+        [process, Number.MAX_SAFE_INTEGER],
+        [nobody, 0],
+      ] as const)
+        assert.isUndefined(yield* messenger.snapshot(of, slot))
+      assert.isUndefined(yield* messenger.engineBytes(Bytes.empty))
+      assert.isUndefined(yield* messenger.engineBytes(hash("engine")))
+      const long = "x".repeat(100_000)
+      for (const name of ["", "none", long, "\u0000", "\ud800"]) {
+        assert.isUndefined(yield* messenger.view(process, name))
+        assert.isNull((yield* messenger.viewProof(process, name)).value)
+      }
+      assert.deepStrictEqual(yield* SmallNode.ask(node, ada, process, "Add"), 1)
+      assert.isUndefined((yield* messenger.process(process)).parked)
+    }),
+  )
+
+  it.effect("tells a process to go on as what it can't is told why, and the process is as it was", () =>
+    Effect.gen(function* () {
+      const node = yield* SmallNode.make()
+      const process = yield* SmallNode.spawn(node, ada, counter)
+      assert.strictEqual(yield* SmallNode.ask(node, ada, process, "Add"), 1)
+      const [fine, broken, tired] = [
+        yield* SmallNode.upload(node, counter),
+        yield* SmallNode.upload(node, 'heddle.onImport(() => { throw new Error("not this") })'),
+        yield* SmallNode.upload(node, "heddle.onImport(() => { for (;;) {} })"),
+      ]
+      const grace = Caller.caller("grace")
+      for (const [who, Module, says] of [
+        [grace, fine, /this process handles: Add/],
+        [ada, "x", /this process handles: Add/],
+        [ada, broken, /^threw: not this$/],
+        [ada, tired, /^out of fuel: /],
+      ] as const)
+        assert.match(String(yield* SmallNode.ask(node, who, process, "Upgrade", { Module })), says)
+      assert.strictEqual(yield* SmallNode.ask(node, ada, process, "Add"), 2)
+      assert.isUndefined((yield* node.messenger.process(process)).parked)
+    }),
+  )
+
   it.effect("goes to the limits of an item and not over them is let in", () =>
     Effect.gen(function* () {
       const node = yield* SmallNode.make()

@@ -1,88 +1,21 @@
 /** The command line as its users have it: arguments in; exit code, output and errors out. */
-import { type ChildProcess, spawn } from "node:child_process"
+import type { ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import fs from "node:fs"
 import net from "node:net"
-import os from "node:os"
 import path from "node:path"
 import readline from "node:readline"
-import { text } from "node:stream/consumers"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import * as CommandLine from "../support/CommandLine.ts"
 
-const root = path.join(import.meta.dirname, "..", "..")
-const bin = path.join(root, "bin", "heddle.js")
-const counter = path.join(root, "examples", "counter", "counter.ts")
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), "heddle-cli-"))
+const { counter, stop } = CommandLine
+const line = CommandLine.make("cli")
+const { folder, start, run, failure, json, list, dev } = line
 const nobody = `-${"A".repeat(42)}` // an id, and it begins with a dash
 
-interface Ran {
-  readonly code: number | null
-  readonly out: string
-  readonly errors: string
-}
+type Json = CommandLine.Json
 
-type Environment = Readonly<Record<string, string>>
-
-let url = "http://127.0.0.1:1"
-
-const start = (args: ReadonlyArray<string>, env: Environment = {}): ChildProcess =>
-  spawn(process.execPath, [bin, ...args], {
-    cwd: folder,
-    env: {
-      PATH: process.env["PATH"],
-      HOME: folder,
-      HEDDLE_KEYS: path.join(folder, "keys"),
-      HEDDLE_PASSPHRASE: "correct horse",
-      HEDDLE_URL: url,
-      ...env,
-    },
-    stdio: ["ignore", "pipe", "pipe"],
-  })
-
-const run = async (args: ReadonlyArray<string>, env: Environment = {}): Promise<Ran> => {
-  const child = start(args, env)
-  const [[code], out, errors] = await Promise.all([
-    once(child, "close"),
-    text(child.stdout!),
-    text(child.stderr!),
-  ])
-  return { code: code as number | null, out, errors }
-}
-
-type Json = Readonly<Record<string, unknown>>
-
-/** Runs a command that must succeed; gives what it prints as JSON. */
-const printed = async <A>(...args: ReadonlyArray<string>): Promise<A> => {
-  const { code, out, errors } = await run([...args, "--json"])
-  assert.strictEqual(code, 0, errors)
-  assert.strictEqual(errors, "")
-  return JSON.parse(out) as A
-}
-const json = (...args: ReadonlyArray<string>) => printed<Json>(...args)
-const list = (...args: ReadonlyArray<string>) => printed<ReadonlyArray<Json>>(...args)
-
-/** Runs a command that must fail; gives what it says. */
-const failure = async (code: 1 | 2, args: ReadonlyArray<string>, env: Environment = {}): Promise<string> => {
-  const told = await run(args, env)
-  assert.strictEqual(told.code, code, told.errors)
-  assert.strictEqual(told.out, "")
-  assert.notInclude(told.errors, "    at ", "a stack is for mistakes of ours")
-  return told.errors
-}
-
-const dev = async (...args: ReadonlyArray<string>) => {
-  const child = start(["dev", "--port", "0", "--json", ...args])
-  const [line] = (await once(readline.createInterface({ input: child.stdout! }), "line")) as [string]
-  return { child, info: JSON.parse(line) as { readonly url: string; readonly scheduler: string } }
-}
-
-const stop = async (child: ChildProcess, signal: NodeJS.Signals = "SIGTERM"): Promise<number | null> => {
-  const closed = once(child, "close")
-  child.kill(signal)
-  return (await closed)[0] as number | null
-}
-
-afterAll(() => fs.rmSync(folder, { recursive: true, force: true }))
+afterAll(line.remove)
 
 const commands = [
   "dev",
@@ -92,6 +25,7 @@ const commands = [
   "keys list",
   "keys show",
   "spawn",
+  "upgrade",
   "send",
   "ask",
   "query",
@@ -100,9 +34,12 @@ const commands = [
   "follow",
   "view",
   "receipt",
+  "snapshots",
   "outbox",
   "replay",
   "verify",
+  "diff",
+  "debug",
 ]
 
 describe("help", () => {
@@ -220,39 +157,13 @@ describe("keys", () => {
   })
 })
 
-/** Gives a command a terminal of its own. */
-const script = "/usr/bin/script"
-
-describe.skipIf(process.platform !== "linux" || !fs.existsSync(script))("at a terminal", () => {
-  /** Answers each question once it is asked; gives all that the terminal showed. */
-  const talk = async (
-    args: ReadonlyArray<string>,
-    answers: ReadonlyArray<readonly [question: string, answer: string]>,
-  ) => {
-    const child = spawn(script, ["-qec", [process.execPath, bin, ...args].join(" "), "/dev/null"], {
-      env: {
-        PATH: process.env["PATH"],
-        HOME: folder,
-        HEDDLE_KEYS: path.join(folder, "typed-keys"),
-        TERM: "xterm",
-      },
-      stdio: ["pipe", "pipe", "ignore"],
+describe.skipIf(!CommandLine.hasTerminal)("at a terminal", () => {
+  const talk = (args: ReadonlyArray<string>, answers: Parameters<typeof CommandLine.talk>[1]) =>
+    CommandLine.talk(args, answers, {
+      PATH: process.env["PATH"] ?? "",
+      HOME: folder,
+      HEDDLE_KEYS: path.join(folder, "typed-keys"),
     })
-    const left = [...answers]
-    let shown = ""
-    let read = 0
-    child.stdout.on("data", (chunk: Buffer) => {
-      shown += chunk.toString()
-      const [question, answer] = left[0] ?? []
-      const at = question === undefined ? -1 : shown.indexOf(question, read)
-      if (at < 0) return
-      read = at + 1
-      left.shift()
-      child.stdin.write(answer)
-    })
-    const [code] = (await once(child, "close")) as [number | null]
-    return { code, shown }
-  }
 
   it("a passphrase is asked for, twice for a new key, and never shown", async () => {
     const made = await talk(
@@ -294,7 +205,7 @@ describe("a node", () => {
   beforeAll(async () => {
     const started = await dev("--data", "data")
     node = started.child
-    ;({ url, scheduler } = started.info)
+    ;({ scheduler } = started.info)
     await json("keys", "new", "ada", "--unsealed")
   })
 
@@ -429,7 +340,6 @@ describe("a node", () => {
     assert.include((await run(["ps"])).errors, "heddle dev")
     const again = await dev("--data", "data")
     node = again.child
-    ;({ url } = again.info)
     assert.strictEqual(again.info.scheduler, scheduler)
     assert.deepInclude(await json("ask", process, "Get"), { value: 7, slot: 2 })
     assert.strictEqual(await stop(node, "SIGINT"), 0)

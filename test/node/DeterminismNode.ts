@@ -51,6 +51,12 @@ const mixed = `
     ])
     return all.map(({ status, value, reason }) => [status, value, String(reason)])
   })
+  const attacks = {
+    loop: () => { for (;;); }, jobs: async () => { for (;;) await null }, deep: () => attacks.deep() + 1,
+    hoard: () => { for (const all = [];;) all.push(new Uint8Array(1e6)) }, regexp: () => /(a+)+$/.test("a".repeat(40) + "b"),
+    flood: (m) => { for (;;) heddle.send(m.from) }, answer: () => "x".repeat(30e6),
+  }
+  heddle.on("Attack", (m) => { seen.clear(); return attacks[m.data](m) })
   heddle.on("Forever", () => heddle.ask(heddle.process.owner, {}, { timeout: "300d" }))`
 
 interface Log {
@@ -86,8 +92,14 @@ const evaluate = Effect.fnUntraced(function* (logs: ReadonlyArray<Log>) {
     const look = (key: Uint8Array) => seen.get(Bytes.toHex(key))
     const examined = yield* Follower.examine(() => verifier, process, Admission.emptyLog, entries, look)
     const [first] = entries
-    yield* sandbox.open({ process, spawn: first!.item, term: first!.assignment.term, source })
-    const all = examined.map(({ entry }) => ({ ...entry, root: true }))
+    yield* sandbox.open({
+      process,
+      spawn: first!.item,
+      term: first!.assignment.term,
+      source,
+      engine: undefined,
+    })
+    const all = examined.map(({ entry }) => ({ ...entry, upgrade: undefined, root: true })) // nothing in them asks for one
     for (const { outcome, stateRoot } of yield* sandbox.run(process, all))
       lines.set(`${process} ${outcome.slot}`, [
         Bytes.toHex(Outcome.hash(outcome)),
@@ -134,6 +146,8 @@ const drive = Effect.fnUntraced(function* (node: SmallNode.SmallNode) {
     if (i % 20 === 0) ask(grace, shop, "Can-Afford", { Price: String(i * 10) })
     if (i % 20 === 5) ask(ada, parent, "Sum", { To: String(100 * i) })
   }
+  for (const attack of ["loop", "jobs", "deep", "hoard", "regexp", "flood", "answer"])
+    ask(grace, other, "Attack", {}, attack)
   ask(ada, token, "Audit", { "Auditor-Module": code.get("token/auditor")! })
   ask(ada, parent, "Later", { Ms: "5" })
   yield* Effect.forEach(asks, (one) => one, { concurrency: 8, discard: true })

@@ -85,6 +85,78 @@ describe("heddle", () => {
     assert.instanceOf(missing, SourceInvalid)
   })
 
+  it("takes a WebAssembly file as it is, and says how to make one of its text", async () => {
+    await using node = await start({ dataFolder: path.join(folder, "wasm"), as: await createIdentity() })
+    const examples = path.join(import.meta.dirname, "..", "..", "examples", "wat-counter")
+    const process = await node.spawn({ file: path.join(examples, "counter.wasm") })
+    assert.strictEqual(await node.ask(process, "Increment", { tags: { By: "3" } }), 3)
+    const source = fs.readFileSync(path.join(examples, "counter.wasm"))
+    assert.deepStrictEqual(Buffer.from((await node.module((await node.process(process)).module))!), source)
+
+    const text = path.join(examples, "counter.wat")
+    const wat = await failure(node.spawn({ file: text }))
+    assert.instanceOf(wat, SourceInvalid)
+    assert.include(wat.message, `npx -p wabt wat2wasm ${text} -o counter.wasm`)
+    const wrong = path.join(folder, "wrong.wasm")
+    fs.writeFileSync(wrong, "(module)")
+    const bare = path.join(folder, "bare.wasm")
+    fs.writeFileSync(bare, Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0))
+    for (const [file, says] of [
+      [wrong, "it is no WebAssembly module"],
+      [bare, 'it exports no memory named "memory"'],
+      [path.join(folder, "nothing.wasm"), "ENOENT"],
+    ] as const) {
+      const error = await failure(node.spawn({ file }))
+      assert.instanceOf(error, SourceInvalid)
+      assert.deepStrictEqual([error.file, error.line], [file, 0])
+      assert.include(error.message, `${file}: `)
+      assert.include(error.message, says)
+    }
+  })
+
+  it("recomputes: differences of states, trials of other programs, and what is not there by name", async () => {
+    await using node = await start({ dataFolder: path.join(folder, "past"), as: await createIdentity() })
+    const process = await node.spawn(counter)
+    for (const By of ["3", "4"]) await node.ask(process, "Increment", { tags: { By } })
+    const { views, before, after } = await node.difference(process, 1, 2)
+    assert.deepStrictEqual(views, [{ key: "count", before: "3", after: "7" }])
+    const { attestation } = (await node.attestation(process, 2))!
+    assert.deepStrictEqual([before.slot, after.stateRoot], [1, attestation.to.stateRoot])
+
+    assert.deepInclude(await node.trial(process, counter, { from: 1 }), {
+      from: 1,
+      to: 2,
+      equal: 2,
+      different: 0,
+    })
+    const { first, different } = await node.trial(process, 'heddle.on("Increment", () => 3)')
+    assert.deepStrictEqual([first?.slot, different], [1, 2])
+    const broken = path.join(folder, "breaks.ts")
+    fs.writeFileSync(broken, "\nthrow new Error('not today')\n")
+    const error = await failure(node.trial(process, { file: broken }))
+    assert.instanceOf(error, SourceInvalid)
+    assert.strictEqual(error.line, 2)
+
+    const nobody = "A".repeat(43)
+    for (const [asked, expected] of [
+      [() => node.difference(process, 1, 99), { _tag: "SlotUnknown", process }],
+      [() => node.difference(nobody, 0, 1), { _tag: "LogUnknown", process: nobody }],
+      [() => node.difference("abc", 0, 1), { _tag: "Refused", reason: "unknown process" }],
+      [() => node.trial(process, { module: nobody }), { _tag: "Refused", reason: "unknown module" }],
+      [() => node.view(nobody, "count", { proof: true }), { _tag: "ComputeUnknown", process: nobody }],
+    ] as const)
+      assert.deepInclude(await failure(asked()), expected)
+    assert.isUndefined(await node.view(process, ""))
+    assert.isUndefined((await node.view(process, "", { proof: true })).value)
+    assert.deepInclude(await node.replay(process, undefined, "newest"), {
+      from: 0,
+      slots: 3,
+      finding: undefined,
+    })
+    const lacking = await node.verify(process, undefined, 1)
+    assert.deepInclude(lacking.finding, { what: "snapshot" })
+  })
+
   it("says at once that nobody listens", async () => {
     const error = await failure(connect("http://127.0.0.1:1"))
     assert.instanceOf(error, Unreachable)

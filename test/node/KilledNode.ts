@@ -1,7 +1,9 @@
 /**
- * A node under load that waits to be killed. Started again on the same folder it first checks what it is told was
- * acknowledged, then goes on. Prints one line an event:
+ * A node under load that waits to be killed, with room for less than half of its processes, so that it is always about
+ * to evict one and to wake another. Started again on the same folder it first checks what it is told was acknowledged,
+ * then goes on. Prints one line an event:
  *
+ *     snapshots <number>            so many were written in all its lives
  *     ready                         the log is whole and the counters have counted it
  *     ack <process> <slot> <id>     a message was acknowledged
  */
@@ -10,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Result from "effect/Result"
 import * as Bundle from "../../compute-unit/Bundle.ts"
+import { ComputeUnit } from "../../compute-unit/ComputeUnit.ts"
 import { MessengerUnit } from "../../messenger-unit/MessengerUnit.ts"
 import * as Node from "../../node/Node.ts"
 import type * as Id from "../../runtime/Id.ts"
@@ -17,15 +20,17 @@ import * as Item from "../../runtime/Item.ts"
 import * as Caller from "../support/Caller.ts"
 
 const [dataFolder = "", acknowledgedFile = ""] = process.argv.slice(2)
-const processes = 3
+const processes = 12
+const memory = 0.4
 const outstanding = 8
 
 const caller = Caller.caller("killed node caller")
 const node = Caller.caller("killed node").identity
 const runtime = ManagedRuntime.make(
-  Node.layer({ dataFolder, identity: node, sandboxWorkers: 1, cryptoWorkers: 1 }),
+  Node.layer({ dataFolder, identity: node, sandboxWorkers: 1, cryptoWorkers: 1, memory }),
 )
 const messenger = await runtime.runPromise(MessengerUnit)
+const compute = await runtime.runPromise(ComputeUnit)
 const run = <A, E>(effect: Effect.Effect<A, E>) => runtime.runPromise(effect)
 
 const fail = (why: string): never => {
@@ -59,6 +64,8 @@ for (const { process: pid, slots } of known) {
   const counted = "value" in answer.result ? answer.result.value : answer.result.error.message
   if (counted !== String(slots - 1)) fail(`${pid} counted ${counted} of ${slots - 1}`)
 }
+const taken = await Promise.all(known.map((one) => run(compute.snapshots(one.process))))
+process.stdout.write(`snapshots ${taken.flat().length}\n`)
 
 const pids = known.map((one) => one.process)
 if (pids.length < processes) {
@@ -73,11 +80,13 @@ if (pids.length < processes) {
 }
 process.stdout.write("ready\n")
 
-const load = async (pid: Id.ProcessId): Promise<never> => {
+let next = 0
+const load = async (): Promise<never> => {
   for (;;) {
+    const pid = pids[next++ % pids.length]!
     const item = await caller.message(pid, "Increment")
     const { slot, id } = await run(messenger.send(item.bytes))
     process.stdout.write(`ack ${pid} ${slot} ${id}\n`)
   }
 }
-await Promise.all(Array.from({ length: outstanding }, (_, i) => load(pids[i % pids.length]!)))
+await Promise.all(Array.from({ length: outstanding }, load))

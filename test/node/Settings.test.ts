@@ -25,6 +25,7 @@ const examples: Readonly<Record<Settings.Name, readonly [text: string, value: st
   logLevel: ["debug", "debug"],
   sandboxWorkers: ["3", 3],
   cryptoWorkers: ["2", 2],
+  memory: ["64", 64],
 }
 
 describe("Settings", () => {
@@ -115,6 +116,7 @@ describe("Settings", () => {
     ["port", 1.5],
     ["port", null],
     ["sandboxWorkers", "0"],
+    ["memory", "0"],
     ["cryptoWorkers", 1000],
     ["logLevel", "loud"],
     ["url", "ftp://node.example"],

@@ -17,39 +17,52 @@ const acknowledgementsBefore = (kill: number): number => {
   return ((z ^ (z >>> 14)) >>> 0) % 32
 }
 
+interface Killed {
+  readonly acks: ReadonlyArray<string>
+  readonly fault: string | undefined
+  /** Snapshots that were there when it started. */
+  readonly snapshots: number
+}
+
 /** Runs the node until it has acknowledged so many, kills it; gives all it acknowledged and whether it was well. */
 const runAndKill = (folder: string, acknowledgedFile: string, acknowledgements: number) =>
-  new Promise<{ readonly acks: ReadonlyArray<string>; readonly fault: string | undefined }>((resolve) => {
+  new Promise<Killed>((resolve) => {
     const child: ChildProcess = spawn(process.execPath, [script, folder, acknowledgedFile], {
       stdio: ["ignore", "pipe", "pipe"],
     })
     const acks: Array<string> = []
     let fault: string | undefined
     let ready = false
+    let snapshots = 0
     let errors = ""
     child.stderr!.on("data", (chunk: Buffer) => (errors += chunk.toString()))
     readline.createInterface({ input: child.stdout! }).on("line", (line) => {
       if (line === "ready") ready = true
+      if (line.startsWith("snapshots ")) snapshots = Number(line.slice(10))
       if (line.startsWith("ack ")) acks.push(line.slice(4))
       if (ready && acks.length >= acknowledgements) child.kill("SIGKILL")
       if (line.startsWith("fault ")) fault = line.slice(6)
     })
     child.on("close", () =>
-      resolve({ acks, fault: fault ?? (ready ? undefined : `it ended before it was ready: ${errors}`) }),
+      resolve({
+        acks,
+        snapshots,
+        fault: fault ?? (ready ? undefined : `it ended before it was ready: ${errors}`),
+      }),
     )
   })
 
 test(
-  `${kills} kills under load lose no acknowledged message and leave no gap`,
+  `${kills} kills under load, amid evictions and snapshots, lose no acknowledged message and leave no gap`,
   { timeout: 600_000 },
   async () => {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), "heddle-kill-"))
     const acknowledgedFile = path.join(folder, "acknowledged")
     fs.writeFileSync(acknowledgedFile, "")
-    let [acknowledged, expected] = [0, 0]
+    let [acknowledged, expected, written] = [0, 0, 0]
     try {
       for (let kill = 0; kill < kills; kill++) {
-        const { acks, fault } = await runAndKill(
+        const { acks, fault, snapshots } = await runAndKill(
           path.join(folder, "data"),
           acknowledgedFile,
           acknowledgementsBefore(kill),
@@ -57,10 +70,13 @@ test(
         assert.isUndefined(fault, `after kill ${kill}`)
         fs.appendFileSync(acknowledgedFile, acks.map((ack) => `${ack}\n`).join(""))
         acknowledged += acks.length
+        assert.isAtLeast(snapshots, written, `after kill ${kill}`)
+        written = snapshots
         expected += acknowledgementsBefore(kill)
       }
       assert.isAbove(expected, 10 * kills)
       assert.isAtLeast(acknowledged, expected, "the node was under load when it was killed")
+      assert.isAbove(written, 5 * kills, "processes were written down all the time")
     } finally {
       fs.rmSync(folder, { recursive: true, force: true })
     }

@@ -95,16 +95,19 @@ interface Lived {
   readonly findings: ReadonlyArray<string>
   readonly commits: number
   readonly starts: number
+  /** Snapshots that were written. */
+  readonly snapshots: number
 }
 
 /**
  * Goes through the steps. `crashes` is asked after each commit, counted from 1; where it says so the node is gone, and
- * is started again on what is durable. With `stops` it is stopped in good order after each step.
+ * is started again on what is durable. With `stops` it is stopped in good order after each step. Where it has no `room`
+ * it evicts each process that has nothing to do.
  */
 const live = (
   steps: ReadonlyArray<Step>,
   crashes: (commit: number) => boolean,
-  { stops = false, audited = true } = {},
+  { stops = false, audited = true, room = true } = {},
 ) =>
   Effect.gen(function* () {
     const probe = StoreProbe.make(StoreMemory.make())
@@ -118,7 +121,7 @@ const live = (
     const begin = Effect.suspend(() => {
       starts++
       dead = false
-      return SmallNode.open({ store: probe.store, signer })
+      return SmallNode.open({ store: probe.store, signer }, room ? undefined : 0)
     })
     let { node, stop } = yield* begin
     const again = Effect.gen(function* () {
@@ -176,7 +179,8 @@ const live = (
     const held = yield* messenger.outbox
     for (const { reason } of held) assert.strictEqual(reason, "not due yet")
     yield* stop
-    const lived: Lived = { answers, lines, findings, commits: made, starts }
+    const snapshots = probe.commits.filter((tables) => tables.includes("snapshot")).length
+    const lived: Lived = { answers, lines, findings, commits: made, starts, snapshots }
     return lived
   }).pipe(Effect.provide(TestClock.layer()), Effect.orDie)
 
@@ -214,6 +218,24 @@ describe("a node that is stopped and started again", () => {
       const [whole, lived] = [yield* live(one, never), yield* live(one, () => true)]
       assert.isAtLeast(lived.starts, whole.commits - 1)
       assert.deepStrictEqual([lived.answers, lived.lines, lived.findings], [whole.answers, whole.lines, []])
+    }),
+  )
+
+  it.live("with room for no process, in good order and by crashes amid evictions, comes to the same", () =>
+    Effect.gen(function* () {
+      const whole = yield* live(one, never)
+      assert.strictEqual(whole.snapshots, 0)
+      const evicting = yield* live(one, never, { room: false })
+      assert.isAbove(evicting.snapshots, 20)
+      const stopped = yield* live(one, never, { room: false, stops: true })
+      // At every third commit, counted from each of three.
+      const crashed = yield* Effect.forEach([0, 1, 2], (first) =>
+        live(one, (commit) => commit % 3 === first, { room: false }),
+      )
+      for (const { answers, lines, findings, snapshots } of [evicting, stopped, ...crashed]) {
+        assert.deepStrictEqual([answers, lines, findings], [whole.answers, whole.lines, []])
+        assert.isAbove(snapshots, 5)
+      }
     }),
   )
 

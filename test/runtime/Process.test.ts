@@ -38,6 +38,13 @@ describe("a spawn", () => {
     }
   })
 
+  it("pins the engine that it names, and refuses a name that is no id", () => {
+    assert.isUndefined(made().engine)
+    assert.strictEqual(made([["Engine", a]]).engine, a)
+    for (const value of ["quickjs", a.slice(1), `${a} `])
+      assert.include(refusal([["Engine", value]]), `tag "Engine": names no engine`)
+  })
+
   it("believes its Authority, else its Compute, else its Scheduler; more than half of them", () => {
     const authority = (tags: Tags) => made(tags).authority
     assert.deepStrictEqual(authority([["Authority", a]]), { units: [a], quorum: 1 })

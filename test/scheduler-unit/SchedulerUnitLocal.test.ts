@@ -517,6 +517,36 @@ describe("a refusal", () => {
     }),
   )
 
+  it.effect(
+    "keeps an owner from telling a process to go on as a module that is not here, and nobody else",
+    () =>
+      Effect.gen(function* () {
+        const { scheduler, process } = yield* ready()
+        const upgrade = (by: Caller.Caller, tags: Record<string, string>) =>
+          Effect.flatMap(
+            Effect.promise(() => by.message(process, "Upgrade", tags)),
+            (item) => send(scheduler, item),
+          )
+        const missing = { Module: Unsigned.id("other module") }
+        const slots = (yield* log(scheduler, process)).length
+        const refused = yield* Effect.flip(upgrade(ada, missing))
+        assert.strictEqual(refused.reason, "unknown module")
+        assert.include(refused.detail, `${missing.Module} is not stored here; upload the module first`)
+        assert.strictEqual((yield* log(scheduler, process)).length, slots)
+        const taken = [
+          yield* upgrade(ada, { Module: module }),
+          yield* upgrade(Caller.caller("bob"), missing),
+          yield* upgrade(ada, {}),
+          yield* upgrade(ada, { Module: "no id" }),
+          yield* upgrade(ada, { ...missing, Engine: "no id" }),
+        ]
+        assert.deepStrictEqual(
+          taken.map(({ slot }) => slot),
+          [0, 1, 2, 3, 4].map((i) => slots + i),
+        )
+      }),
+  )
+
   it.effect("of an anchor used for other content says to take a new one", () =>
     Effect.gen(function* () {
       const { scheduler, process } = yield* ready()

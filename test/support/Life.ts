@@ -32,8 +32,12 @@ export interface Life {
 
 let lives = 0
 
-export const make = (source: string, tags: Unsigned.Tags = [], name = `life ${lives++}`): Life => {
-  const code = Bytes.fromText(source)
+export const make = (
+  source: string | Uint8Array,
+  tags: Unsigned.Tags = [],
+  name = `life ${lives++}`,
+): Life => {
+  const code = typeof source === "string" ? Bytes.fromText(source) : source
   const spawn = Unsigned.spawn({ anchor: name, tags: [["Module", Module.id(code)], ...tags] })
   const process = spawn.id
   let slot = -1
@@ -58,15 +62,15 @@ export const make = (source: string, tags: Unsigned.Tags = [], name = `life ${li
   const next = (said: Said | string = {}): Entry => {
     slot++
     const given = typeof said === "string" ? { action: said } : said
-    const { timestamp: at = timestamp + 1_000, inadmissible, pair, cron, root = true } = given
+    const { timestamp: at = timestamp + 1_000, inadmissible, pair, cron, upgrade, root = true } = given
     timestamp = at
     const head = Unsigned.hash(`${name} head ${slot}`)
     const item = slot === 0 ? spawn.item.bytes : itemOf(given)
-    return { slot, timestamp, head, item, inadmissible, pair, cron, root }
+    return { slot, timestamp, head, item, inadmissible, pair, cron, upgrade, root }
   }
   return {
     process,
-    opening: { process, spawn: spawn.item.bytes, term: 0, source: code },
+    opening: { process, spawn: spawn.item.bytes, term: 0, source: code, engine: undefined },
     next,
     all: (...said) => [next(), ...said.map((one) => next(one))],
   }

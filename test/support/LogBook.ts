@@ -43,10 +43,11 @@ export const make = (signer: Signer["Service"] = Caller.caller("small node").sig
   const batches: Array<CommittedBatch> = []
   const feed = Feed.make()
 
-  const entries = (process: Id.ProcessId) => logs.get(process) ?? []
+  const logOf = (process: Id.ProcessId) => logs.get(process) ?? []
+  const entries = (process: Id.ProcessId): ReadonlyArray<LogEntry> => [...logOf(process)]
 
   const assign = ({ process, item, proof = Bytes.empty, timestamp, bend }: Line, index: number): LogEntry => {
-    const log = entries(process)
+    const log = logOf(process)
     const last = log.at(-1)?.assignment
     const straight = Assignment.make({
       process,
@@ -57,7 +58,8 @@ export const make = (signer: Signer["Service"] = Caller.caller("small node").sig
       previous: last?.head ?? Assignment.emptyHead,
     })
     const entry = { assignment: bend?.(straight) ?? straight, batch: batches.length, index, item, proof }
-    logs.set(process, [...log, entry])
+    if (log.length === 0) logs.set(process, log)
+    log.push(entry)
     return entry
   }
 
@@ -77,7 +79,7 @@ export const make = (signer: Signer["Service"] = Caller.caller("small node").sig
   }
 
   const receipt = (process: Id.ProcessId, slot: number) => {
-    const entry = entries(process)[slot]
+    const entry = logOf(process)[slot]
     if (entry === undefined) return Effect.fail(new LogUnknown({ process, slot }))
     const { link, entries: leaves } = batches[entry.batch]!
     const tree = Batch.tree(leaves.map(({ assignment }) => assignment))
@@ -94,9 +96,9 @@ export const make = (signer: Signer["Service"] = Caller.caller("small node").sig
       receipt: (process, slot) => Effect.suspend(() => receipt(process, slot)),
       log: (process, from, limit) =>
         Effect.suspend(() =>
-          entries(process).length === 0
+          logOf(process).length === 0
             ? Effect.fail(new LogUnknown({ process, slot: 0 }))
-            : Effect.succeed(entries(process).slice(from, from + Math.min(limit, Limit.logPageMax))),
+            : Effect.succeed(logOf(process).slice(from, from + Math.min(limit, Limit.logPageMax))),
         ),
       processes: Effect.sync(() =>
         Array.from(logs, ([process, log]) => ({

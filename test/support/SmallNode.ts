@@ -56,14 +56,18 @@ const contextOf = ({ store, signer, verifier, sandbox }: Seams) =>
   )
 
 /** A compute unit that follows `scheduler`, whoever that is. */
-export const compute = (scheduler: SchedulerUnit["Service"], given: Seams) =>
-  ComputeUnitLocal.make.pipe(
+export const compute = (
+  scheduler: SchedulerUnit["Service"],
+  given: Seams,
+  residentBytesMax = Number.POSITIVE_INFINITY,
+) =>
+  ComputeUnitLocal.make({ residentBytesMax }).pipe(
     Effect.provideService(SchedulerUnit, scheduler),
     Effect.provideContext(contextOf(given)),
   )
 
-/** Lives as long as the scope. */
-export const make = Effect.fnUntraced(function* (given: Partial<Seams> = {}) {
+/** Lives as long as the scope. Where processes may take fewer bytes, they are evicted, and have snapshots. */
+export const make = Effect.fnUntraced(function* (given: Partial<Seams> = {}, residentBytesMax?: number) {
   const all = seams(given)
   const context = contextOf(all)
   const log = yield* Effect.provideContext(AssignmentLogStore.make, context)
@@ -71,7 +75,7 @@ export const make = Effect.fnUntraced(function* (given: Partial<Seams> = {}) {
     Effect.provideService(AssignmentLog, log),
     Effect.provideContext(context),
   )
-  const unit = yield* compute(scheduler, all)
+  const unit = yield* compute(scheduler, all, residentBytesMax)
   const messenger = yield* MessengerUnitLocal.make("test").pipe(
     Effect.provideContext(context),
     Effect.provideService(SchedulerUnit, scheduler),
@@ -82,9 +86,9 @@ export const make = Effect.fnUntraced(function* (given: Partial<Seams> = {}) {
 })
 
 /** A node that is stopped by hand. */
-export const open = Effect.fnUntraced(function* (given: Partial<Seams>) {
+export const open = Effect.fnUntraced(function* (given: Partial<Seams>, residentBytesMax?: number) {
   const scope = yield* Scope.make()
-  const node = yield* Scope.provide(make(given), scope)
+  const node = yield* Scope.provide(make(given, residentBytesMax), scope)
   return { node, stop: Scope.close(scope, Exit.void) }
 })
 

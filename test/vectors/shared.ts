@@ -5,9 +5,13 @@
 import fs from "node:fs"
 import path from "node:path"
 import { fileURLToPath } from "node:url"
+import { gunzipSync } from "node:zlib"
 import { describe } from "@effect/vitest"
 
 const projectRoot = fileURLToPath(new URL("../../", import.meta.url))
+
+const text = (at: string): string =>
+  (at.endsWith(".gz") ? gunzipSync(fs.readFileSync(at)) : fs.readFileSync(at)).toString("utf8")
 
 const folder = path.resolve(projectRoot, process.env["HEDDLE_VECTORS"] ?? "../shared/data")
 
@@ -19,7 +23,7 @@ export const describeShared = <A>(title: string, file: string, suite: (vectors: 
     throw new Error(`${at} is missing; set HEDDLE_VECTORS to the folder of vectors`)
   if (missing) console.log(`skipped: ${title}: ${at} is not there (set HEDDLE_VECTORS)`)
   describe.skipIf(missing)(title, () => {
-    if (!missing) suite(JSON.parse(fs.readFileSync(at, "utf8")) as A) // others' file, read as described
+    if (!missing) suite(JSON.parse(text(at)) as A) // others' file, read as described
   })
 }
 

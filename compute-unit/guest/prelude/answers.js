@@ -26,6 +26,8 @@ export function answers(kit) {
   const open = dictionary()
   /** What is waited for, by the number that the answer will bear. */
   const waiting = dictionary()
+  /** Number of the newest wait: it stands in the message, and comes back in the answer. None is given twice. */
+  const references = { __proto__: null, newest: 0 }
 
   const tagOf = (tags, name) => {
     for (let i = 0; i < tags.length; i++) if (tags[i][0] === name) return tags[i][1]
@@ -139,10 +141,12 @@ export function answers(kit) {
     return bytes
   }
 
+  /** Makes a message the one for which the turn runs. */
+  const begun = (message) => (current = originOf(message))
   const dispatch = (message, handler) => {
-    current = originOf(message)
-    if (typeof handler === "function") void run(current, handler, new Message(message, current))
-    else if (handler !== undefined) fail(current, handler)
+    const origin = begun(message)
+    if (typeof handler === "function") void run(origin, handler, new Message(message, origin))
+    else if (handler !== undefined) fail(origin, handler)
   }
 
   // ---- waiting
@@ -186,5 +190,5 @@ export function answers(kit) {
       if (open[failed[i]] !== undefined) answer(open[failed[i]], undefined, error)
   }
 
-  return { Message, dispatch, wait, takeWait, settle, abandon }
+  return { Message, open, references, begun, answer, reply, fail, dispatch, wait, takeWait, settle, abandon }
 }

@@ -1,35 +1,23 @@
 /**
- * What the author calls, `heddle` and `console`, and what the host calls to drive a turn.
+ * What the author calls: `heddle` and `console`.
  */
 export function heddle(kit) {
-  const { log, slice, parse, apply, toText, list, dictionary, quote, flat, putText, byteLength } = kit
+  const { log, slice, apply, toText, list, dictionary, quote, flat, putText, byteLength } = kit
   const {
     limits,
-    describe,
     messageOf,
     authorLines,
     json,
+    callable,
     Message,
-    dispatch,
+    references,
     wait,
-    takeWait,
-    settle,
-    abandon,
+    library,
+    onExport,
+    onImport,
+    inspectWith,
   } = kit
-  const {
-    reseed,
-    turn,
-    begin,
-    record,
-    tag,
-    protocolTags,
-    addTags,
-    room,
-    emit,
-    emitNamed,
-    setSource,
-    dataOf,
-  } = kit
+  const { turn, record, tag, protocolTags, addTags, room, emit, emitNamed, setSource, dataOf } = kit
   const { Error, TypeError, RangeError, Number: toNumber } = globalThis
   const { stringify } = JSON
   const { freeze, defineProperty } = Object
@@ -44,18 +32,14 @@ export function heddle(kit) {
   const handlers = dictionary()
   let actions = ""
   let fallback
-  const callable = (handler) => {
-    if (typeof handler !== "function") throw new TypeError("a handler is a function, not a " + typeof handler)
-    return handler
-  }
   const on = (action, handler) => {
     if (typeof action !== "string" || action === "")
       throw new TypeError("an action is a text that is not empty")
     const listed = action !== "Spawn" && action !== "Cron"
     if (listed && handlers[action] === undefined) actions = actions === "" ? action : actions + ", " + action
-    handlers[action] = callable(handler)
+    handlers[action] = callable(handler, "a handler")
   }
-  const onMessage = (handler) => void (fallback = callable(handler))
+  const onMessage = (handler) => void (fallback = callable(handler, "a handler"))
   /**
    * A handler, an error that says that there is none, or nothing for a spawn that nobody wants to see. Only slot 0 is
    * a spawn and only time sends `Cron`, so that no caller passes for either.
@@ -96,8 +80,6 @@ export function heddle(kit) {
     tag(tags, "X-Reference", n)
     emit("timer", self.id, tags, undefined, turn.timestamp + duration)
   }
-  /** Number of the newest wait: it stands in the message, and comes back in the answer. */
-  let references = 0
 
   const send = (target, { action, tags: given, data } = {}) => {
     const tags = protocolTags("Message", action)
@@ -107,17 +89,17 @@ export function heddle(kit) {
   const ask = (target, { action, tags: given, data } = {}, { timeout } = {}) => {
     const duration = timeout === undefined ? undefined : milliseconds(timeout)
     const tags = protocolTags("Message", action)
-    tag(tags, "Reference", references + 1)
+    tag(tags, "Reference", references.newest + 1)
     addTags(tags, given)
     emit("message", target, tags, dataOf(data), 0)
-    const n = ++references
+    const n = ++references.newest
     if (duration !== undefined) setTimer(n, duration)
     return wait(n, "ask", target)
   }
   const sleep = (duration) => {
     const length = milliseconds(duration)
     room(0)
-    const n = ++references
+    const n = ++references.newest
     setTimer(n, length)
     return wait(n, "sleep", self.id)
   }
@@ -178,11 +160,30 @@ export function heddle(kit) {
   freeze(process)
   freeze(Message.prototype)
   const now = () => turn.timestamp
-  const api = { on, onMessage, send, ask, reply: Message.reply, spawn, sleep, publish, process, now, console }
+  const { hash, verify, toBase64Url, fromBase64Url } = library
+  const { reply } = Message
+  const api = {
+    on,
+    onMessage,
+    send,
+    ask,
+    reply,
+    spawn,
+    sleep,
+    publish,
+    process,
+    now,
+    console,
+    hash,
+    verify,
+    toBase64Url,
+    fromBase64Url,
+    onExport,
+    onImport,
+    inspectWith,
+  }
   defineProperty(globalThis, "heddle", { value: freeze(api) })
   defineProperty(globalThis, "console", { value: console, writable: true, configurable: true })
-
-  // ---- what the host calls
 
   const setSelf = (process) => {
     const tags = dictionary()
@@ -191,41 +192,5 @@ export function heddle(kit) {
     self = process
     setSource(self.id)
   }
-  const enter = (text) => {
-    const input = parse(text)
-    begin(input)
-    reseed(input.seed)
-    if (input.process !== null) setSelf(input.process)
-    return input
-  }
-  return {
-    turn: (text) => {
-      const { message } = enter(text)
-      const found = turn.slot === 0 ? undefined : takeWait(message, self?.id)
-      if (found === undefined) dispatch(message, handlerOf(message))
-      else if (found !== null) settle(found, message)
-    },
-    /** Everything that the turn came to; empty where it is too large to leave. */
-    end: () => {
-      const { outbox, replies, views, failed } = turn
-      const text =
-        '{"outbox":[' +
-        outbox +
-        '],"replies":[' +
-        replies +
-        '],"views":[' +
-        views +
-        '],"failed":[' +
-        failed +
-        "]}"
-      turn.outbox = turn.replies = turn.views = turn.failed = ""
-      return text.length > limits.outputBytes ? "" : text
-    },
-    /** After a failed turn, with the memory of before it. */
-    abandon: (text) => {
-      const { message, failed, error } = enter(text)
-      abandon(message, failed, "TurnFailed: " + error, self?.id)
-    },
-    describe: (error) => "{" + describe(error) + "}",
-  }
+  return { setSelf, selfId: () => self?.id, handlerOf }
 }

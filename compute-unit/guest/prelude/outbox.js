@@ -7,7 +7,8 @@
  *     16 "heddle/content/1" | u32 32 target | u32 0 (anchor) | u32 n tags | u32 n data
  */
 export function outbox(kit) {
-  const { limits, sha256, write, digest, io, list, push, flat, putText, putU32, copyInto, window } = kit
+  const { limits, sha256, write, unwrite, digest, io, list, push, flat, putText, putU32, copyInto, window } =
+    kit
   const {
     bytesOfText,
     byteLength,
@@ -35,6 +36,7 @@ export function outbox(kit) {
     replies: "",
     views: "",
     failed: "",
+    state: "",
     entries: 0,
     viewCount: 0,
     dataBytes: 0,
@@ -45,7 +47,7 @@ export function outbox(kit) {
     turn.timestamp = timestamp
     turn.head = head
     turn.headSet = false
-    turn.outbox = turn.replies = turn.views = turn.failed = ""
+    turn.outbox = turn.replies = turn.views = turn.failed = turn.state = ""
     turn.entries = turn.viewCount = turn.dataBytes = turn.outputBytes = 0
   }
   const record = (kind, text) => void (turn[kind] = turn[kind] === "" ? text : turn[kind] + "," + text)
@@ -141,7 +143,10 @@ export function outbox(kit) {
   }
   const contentDomain = bytesOfText("heddle/content/1")
   const contentDomainLength = contentDomain.length
-  /** Adds an entry; data is a text, bytes or undefined. Nothing is written before all of it is known to be good. */
+  /**
+   * Adds an entry; data is a text, bytes or undefined. Nothing is written before all of it is known to be good, and
+   * where memory ends on the way, what was written is taken back: whoever catches that goes on with a whole outbox.
+   */
   const emit = (kind, target, tags, data, due) => {
     const binary = isBytes(data)
     const length = data === undefined ? 0 : binary ? bytesLength(data) : byteLength(data)
@@ -160,12 +165,17 @@ export function outbox(kit) {
     const end = putU32(length, tagsEnd)
     write(from, end - from)
     const piece = (size) => write(32, size)
-    if (binary) eachPiece(data, piece)
-    else if (length > 0) eachChunk(data, piece)
+    try {
+      if (binary) eachPiece(data, piece)
+      else if (length > 0) eachChunk(data, piece)
+      record("outbox", '{"kind":"' + kind + '","tags":' + tags.length / 2 + ',"due":' + due + "}")
+    } catch (error) {
+      unwrite(turn.outputBytes)
+      throw error
+    }
     turn.outputBytes += end - from + length
     turn.dataBytes += length
     turn.entries++
-    record("outbox", '{"kind":"' + kind + '","tags":' + tags.length / 2 + ',"due":' + due + "}")
   }
 
   // The signature field of an outbox item: domain | source | head | u32 index | content hash.

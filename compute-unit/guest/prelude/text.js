@@ -140,6 +140,10 @@ export function text({ buffer, limits, utf8, fromId, toId }) {
       quote(kind)
     )
   }
+  const callable = (value, what) => {
+    if (typeof value !== "function") throw new TypeError(what + " is a function, not a " + typeof value)
+    return value
+  }
   const json = (value, what) => {
     let text
     try {
@@ -164,6 +168,7 @@ export function text({ buffer, limits, utf8, fromId, toId }) {
     apply,
     toText,
     putText,
+    answer32,
     putU32,
     eachChunk,
     byteLength,
@@ -178,6 +183,7 @@ export function text({ buffer, limits, utf8, fromId, toId }) {
     messageOf,
     authorLines,
     describe,
+    callable,
     json,
   }
 }

@@ -67,7 +67,7 @@ const load = async (
 }
 
 export const figure: Figure = async ({ folder, quick, profile, progress }) => {
-  const count = quick ? 300 : 4_000
+  const count = quick ? 100 : 4_000
   const depths = [32, 256]
   const rates = new Map<number, Rates>()
   {
