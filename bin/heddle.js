@@ -29,12 +29,14 @@ const findNode = () => {
 const runWith = (binary) => {
   const terminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
   const env = { ...process.env, [started]: "1" }
-  const child = spawn(binary, process.argv.slice(1), { stdio: "inherit", env })
+  let child
+  // Before the start: a signal that found no one listening would end this one and leave the other running.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     // A terminal sends Ctrl-C to the whole process group: passed on, the child would get it twice.
     const heard = terminal && signal !== "SIGTERM"
     process.on(signal, () => heard || child.kill(signal))
   }
+  child = spawn(binary, process.argv.slice(1), { stdio: "inherit", env })
   child.on("error", (error) => {
     process.stderr.write(`heddle: ${binary} does not start: ${error.message}\n`)
     process.exitCode = 1
