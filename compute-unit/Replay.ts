@@ -12,6 +12,7 @@ import * as Result from "effect/Result"
 import * as Admission from "../runtime/Admission.ts"
 import type * as Attestation from "../runtime/Attestation.ts"
 import * as Bytes from "../runtime/Bytes.ts"
+import * as Hash from "../runtime/Hash.ts"
 import type * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
 import * as Module from "../runtime/Module.ts"
@@ -143,6 +144,7 @@ export const make = Effect.fnUntraced(function* (outcomes: OutcomeLog, snapshots
     if (Result.isFailure(decoded)) return decoded.failure
     const { metadata, memory, slot: taken } = decoded.success
     if (taken !== slot) return `it is of slot ${taken}`
+    if (!Bytes.equal(metadata.spawn, Hash.sha256(first.item))) return "it is of another spawn"
     const log = yield* logAt(spawned, to, metadata)
     const source = yield* moduleOf(store, slot, metadata.module)
     const opening = { process, spawn: first.item, term: first.assignment.term, source, engine: undefined }

@@ -103,19 +103,14 @@ export const make = Effect.gen(function* () {
         .filter((one) => one.whole && one.slot !== slot)
         .slice(0, Limit.snapshotsKeptMax - 1)
       const superfluous = before.filter((one) => !stays.includes(one)).flatMap((one) => removal(key, one))
-      const whole = [
-        ...superfluous,
-        infos.put([key, slot], { slot, stateRoot, sha256: Hash.sha256(bytes), length: bytes.length }),
-        kepts.put([key, slot], { slot, parts: pieces.length, whole: true }),
-      ]
-      const [first, ...more] = pieces.map((piece, part) => parts.put([key, slot, part], piece))
-      if (more.length === 0) return yield* store.commit([...whole, first!])
-      yield* store.commit([
-        ...superfluous,
-        kepts.put([key, slot], { slot, parts: pieces.length, whole: false }),
-      ])
-      for (const put of [first!, ...more]) yield* store.commit([put])
-      yield* store.commit(whole.slice(superfluous.length))
+      const mark = (whole: boolean) => kepts.put([key, slot], { slot, parts: pieces.length, whole })
+      const info = { slot, stateRoot, sha256: Hash.sha256(bytes), length: bytes.length }
+      const end = [infos.put([key, slot], info), mark(true)]
+      if (pieces.length === 1)
+        return yield* store.commit([...superfluous, parts.put([key, slot, 0], bytes), ...end])
+      yield* store.commit([...superfluous, mark(false)])
+      for (const [part, piece] of pieces.entries()) yield* store.commit([parts.put([key, slot, part], piece)])
+      yield* store.commit(end)
     }),
     drop: (process, slot) =>
       Effect.suspend(() => {

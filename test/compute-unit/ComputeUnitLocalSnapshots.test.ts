@@ -408,6 +408,11 @@ describe("a damaged snapshot", () => {
       const lies = [
         [newest, snapshots.get(older)!, `it is of slot ${older}`],
         [newest, Snapshot.encode({ ...good, process: id("other") }), `it is of process ${id("other")}`],
+        [
+          newest,
+          Snapshot.encode({ ...good, metadata: { ...good.metadata, spawn: Hash.sha256(Bytes.empty) } }),
+          "it is of another spawn",
+        ],
         [newest - 1, snapshots.get(newest)!, "nothing is attested at its slot"],
         [newest + 5, snapshots.get(newest)!, "it is ahead of what is attested"],
       ] as const
