@@ -26,7 +26,6 @@ const compiled = (bytes: Uint8Array): Compiled => {
   PlainModule.examine(bytes)
   const passed = Instrumentation.instrument(bytes, {
     authored: true,
-    depthWordsMax: caps.depthWordsMax,
     frameWordsMax: caps.plainFrameWordsMax,
     chargeValues: true,
   })

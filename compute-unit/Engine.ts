@@ -110,7 +110,6 @@ const instrumented = (wasm: Uint8Array): Extract<Instrumentation.Instrumented, {
   const result = Instrumentation.instrument(wasm, {
     stackPointer: 0,
     memoryPages: { min: caps.memoryPagesMin, max: caps.memoryPagesMax },
-    depthWordsMax: caps.depthWordsMax,
     frameWordsMax: caps.frameWordsMax,
     // The engine is known, and no guest code becomes WASM: tried on both tiers, its frames hold to the plain charge.
     chargeValues: false,
@@ -193,7 +192,7 @@ export const read = (artifact: Uint8Array, id: Uint8Array): ScriptEngine => {
 }
 
 /** Changes whenever the pass charges, refuses or writes anything else for a plain module. */
-export const passBehaviour = "heddle/pass/1"
+export const passBehaviour = "heddle/pass/2"
 
 /** The engine of plain modules. */
 export const plain: PlainEngine = {
@@ -207,7 +206,7 @@ export const plain: PlainEngine = {
 }
 
 /** Id of the engine that this version makes of the installed package. Another one would be another protocol. */
-export const pinned = "tKB-UzpLf4O2-3DgCmZvk1o-sHiUwwntNDqOeDfUV78"
+export const pinned = "iKVGKNZidouSO-lCciY3ryuuladiVvTp6ACMP9ByDHQ"
 
 let current: ScriptEngine | undefined
 const others = new Map<string, ScriptEngine>()

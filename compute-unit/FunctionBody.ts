@@ -1,23 +1,26 @@
 /**
  * One function through the instrumentation pass.
  *
- * The body is read once. Instructions are copied as they stand; where a stretch begins that runs as a whole, a
- * `Charge` is put that collects its price and is written out at the end, when its sum is known. Around it all goes a
- * frame that counts stack words, with `return` turned into a branch to the frame's end:
+ * The body is read once. Instructions are copied as they stand; where a stretch begins that runs as a whole, a place is
+ * kept for its charge, which is written at the end, when its price is known. Around it all goes a frame, with `return`
+ * turned into a branch to the frame's end:
  *
- *     if depth + words > limit: trap; depth += words
+ *     left = allowance - words and price of the first stretch; if below zero: trap
  *     block
- *       fuel -= price of the first stretch; if fuel < 0: trap
- *       ... body ...
+ *       ... body: left -= price at each stretch; a test where a loop begins ...
  *     end
- *     depth -= words
+ *     allowance = left + words
  *
- * The pass follows the operand stack only as far as a frame's words need it: its greatest height. After an
- * unconditional branch the height is that of the enclosing block, as in the specification's validation.
+ * `left` is a local. Before a call, where a loop begins, before anything is done by length and at `unreachable` it is
+ * written to the global; after a call it is read again when it is next needed. Any other trap leaves in the global what
+ * was written last.
+ *
+ * A small function that calls none is charged, but has no frame: it can't go deep, and does little for one call.
  */
+import { Blocks, type Charge, type Kind } from "./Blocks.ts"
 import * as MeterCode from "./MeterCode.ts"
 import * as Wasm from "./Wasm.ts"
-import { call, op, Refused } from "./Wasm.ts"
+import { op, Refused } from "./Wasm.ts"
 import type { FunctionType } from "./WasmInterface.ts"
 
 export interface Context {
@@ -27,37 +30,12 @@ export interface Context {
   readonly blockType: (gives: ReadonlyArray<Wasm.ValueType>) => ReadonlyArray<number>
   readonly counters: MeterCode.Counters
   readonly stackPointer?: number
-  /** The function that is called in place of `memory.grow`, where the host limits memory. */
-  readonly grow: number | undefined
+  /** The function that is called in place of `memory.grow`. */
+  readonly grow: number
   /** Float globals that are kept as their bits, by index. */
   readonly bits: ReadonlyMap<number, "f32" | "f64">
-  readonly depthWordsMax: number
   readonly frameWordsMax: number
   readonly chargeValues: boolean
-}
-
-/** A block, loop or if that is open where the pass stands. */
-interface Open {
-  readonly kind: "function" | "block" | "loop" | "if"
-  /** Height of the operand stack below its parameters. */
-  readonly base: number
-  readonly takes: number
-  readonly gives: number
-  /** The charge that runs where it begins. */
-  readonly charge: Charge
-  /** Whether a branch leads to its end. */
-  branched: boolean
-  /** The outermost of the open blocks to which a branch leads from within it, by its place among them. */
-  reach: number
-}
-
-/**
- * The price of one stretch of code that runs as a whole or not at all, written where it begins. It is a basic block,
- * and with it what follows blocks, loops and ifs that no branch leaves.
- */
-interface Charge {
-  readonly tested: boolean
-  fuel: number
 }
 
 /** What an instruction costs beside 1. Division is an order of magnitude slower than addition on every processor. */
@@ -67,308 +45,312 @@ const price = { slow: 8, call: 3, callIndirect: 4, bulk: 8, grow: 1_000 } as con
 /** Words of a frame beside its parameters, locals and operands: return address, saved registers, instance. */
 const frameWordsFixed = 16
 
+/** Words that stand for the locals that the pass adds. */
+const frameWordsScratch = 4
+
+/** Words and prices of all stretches of a small function, together. */
+const smallMax = 512
+
 /** ceil .. sqrt, add .. max and the conversion between widths may give any NaN; abs, neg and copysign move bits. */
-const givesNaN32 = (code: number): boolean => (code >= 0x8d && code <= 0x97) || code === 0xb6
-const givesNaN64 = (code: number): boolean => (code >= 0x9b && code <= 0xa5) || code === 0xbb
+const givesNaN = (code: number): "f32" | "f64" | undefined => {
+  if ((code >= 0x8d && code <= 0x97) || code === 0xb6) return "f32"
+  return (code >= 0x9b && code <= 0xa5) || code === 0xbb ? "f64" : undefined
+}
 
 export class FunctionBody {
   readonly bytes: Uint8Array
   /** Stack words of one call. */
   readonly words: number
+  /** Whether it has `memory.grow`. */
+  grows = false
 
   readonly #cursor: Wasm.Cursor
   readonly #context: Context
   readonly #index: number
-  readonly #scratch: MeterCode.Scratch
+  readonly #type: FunctionType
+  readonly #blocks: Blocks
+  readonly #first: Charge = { tested: true, fuel: 1 }
+  /** What was put together so far; charges are written last. */
   readonly #parts: Array<Uint8Array | Charge> = []
-  readonly #open: Array<Open> = []
-  #charge: Charge = { tested: true, fuel: 1 }
-  #height = 0
-  #heightMax = 0
+  /** Where the instruction begins that is being read, and where that begins which is not in `#parts` yet. */
+  #from: number
+  #kept: number
+  readonly #locals: number
+  /** Types of the locals that the pass adds, in the order in which they are needed; the first is `left`. */
+  readonly #scratch: Array<Wasm.ValueType> = ["i64"]
+  /** Whether the global is ahead of `left`, because a call came in between. */
+  #stale = false
   #values = 0
-  /** Most operands that a call in it takes: a first tier has them on the stack once more for the callee. */
-  #passedMax = 0
-  /** A function that calls none is held to the limit, but nobody sees what it would count. */
-  #calls = false
+  /** Whether the global is written before its end, beside loops. */
+  #writes = false
+  /** Whether a branch leads to its end. */
+  #returns = false
 
   constructor(cursor: Wasm.Cursor, index: number, context: Context) {
     this.#cursor = cursor
     this.#context = context
     this.#index = index
-    const signature = context.functions[index]!
-    const declared: Array<number> = []
-    let locals = signature.takes.length
+    this.#type = context.functions[index]!
     const groups = cursor.u32()
+    const declaredFrom = cursor.at
+    let locals = this.#type.takes.length
     for (let n = 0; n < groups; n++) {
-      const count = cursor.u32()
-      const type = cursor.u8()
-      Wasm.valueType(type)
-      declared.push(...Wasm.unsigned(count), type)
-      locals += count
+      locals += cursor.u32()
+      Wasm.valueType(cursor.u8())
     }
-    for (const type of MeterCode.scratchTypes) declared.push(1, type)
-    const scratch = MeterCode.scratchTypes.length
-    this.#scratch = MeterCode.scratchFrom(locals)
+    this.#locals = locals
+    const declared = cursor.bytes.subarray(declaredFrom, cursor.at)
+    this.#from = this.#kept = cursor.at
 
-    this.#begin(true, 1)
-    const body = { base: 0, takes: 0, gives: signature.gives.length, charge: this.#charge }
-    this.#open.push({ kind: "function", ...body, branched: true, reach: 0 })
-    while (this.#open.length > 0) this.#instruction()
+    this.#blocks = new Blocks(this.#first, this.#type.gives.length)
+    while (this.#blocks.depth > 0) this.#instruction()
 
     const values = context.chargeValues ? this.#values : 0
-    const passed = context.chargeValues ? this.#passedMax : 0
-    this.words = frameWordsFixed + locals + scratch + this.#heightMax + values + passed
+    this.words = frameWordsFixed + frameWordsScratch + locals + this.#blocks.heightMax + values
     if (this.words > context.frameWordsMax)
       throw new Refused(
         "frame too large",
         `function ${index} takes ${this.words} stack words a call; at most ${context.frameWordsMax} are allowed`,
       )
-    this.bytes = this.#write([...Wasm.unsigned(groups + scratch), ...declared], signature)
+    const scratch = this.#scratch.flatMap((type) => [1, Wasm.typeByte[type]])
+    const all = Wasm.unsigned(groups + this.#scratch.length)
+    const header = [Uint8Array.from(all), declared, Uint8Array.from(scratch)]
+    this.bytes = new Uint8Array(Buffer.concat([...header, ...this.#frame(), endCode]))
   }
 
-  /** Puts together locals, frame and body, now that every charge is known. */
-  #write(locals: ReadonlyArray<number>, { gives }: FunctionType): Uint8Array {
-    const { blockType, counters, depthWordsMax } = this.#context
-    const scratch = this.#scratch
-    const enter = MeterCode.enterFrame(counters, scratch, this.words, depthWordsMax, this.#calls)
-    const block = [op.block, ...blockType(gives)]
-    const leave = this.#calls ? MeterCode.leaveFrame(counters, this.words) : []
-    const parts = this.#parts.map((part) => {
-      if (part instanceof Uint8Array) return part
-      if (part.fuel === 0 && !part.tested) return new Uint8Array(0)
-      return Uint8Array.from(MeterCode.charge(counters, scratch, part.fuel, part.tested))
-    })
-    return new Uint8Array(
-      Buffer.concat([
-        Uint8Array.from([...locals, ...enter, ...block]),
-        ...parts,
-        Uint8Array.from([op.end, ...leave, op.end]),
-      ]),
-    )
+  /** The body in its frame. */
+  #frame(): ReadonlyArray<Uint8Array> {
+    const { counters, blockType } = this.#context
+    const [left, words, fuel] = [this.#locals, this.words, this.#first.fuel]
+    const charges = this.#parts.flatMap((part) => (part instanceof Uint8Array ? [] : [part]))
+    const total = charges.reduce((sum, charge) => sum + charge.fuel, fuel)
+    const small = !this.#writes && total + words <= smallMax
+    const wrapped = (body: ReadonlyArray<Uint8Array>): ReadonlyArray<Uint8Array> =>
+      this.#returns ? [Uint8Array.from([op.block, ...blockType(this.#type.gives)]), ...body, endCode] : body
+    const body = this.#parts.map((part) => (part instanceof Uint8Array ? part : this.#charged(part)))
+    if (small && charges.every((charge) => charge.fuel === 0))
+      return [Uint8Array.from(MeterCode.chargeGlobal(counters, fuel)), ...wrapped(body)]
+    const enter = small
+      ? [...MeterCode.read(counters, left), ...MeterCode.charge(left, fuel)]
+      : MeterCode.enter(counters, left, fuel, words)
+    const leave = small
+      ? MeterCode.write(counters, left)
+      : MeterCode.leave(counters, left, words, this.#stale)
+    return [Uint8Array.from(enter), ...wrapped(body), Uint8Array.from(leave)]
   }
 
-  /** Begins a basic block here. */
+  #charged({ fuel, tested }: Charge): Uint8Array {
+    const left = this.#locals
+    if (tested) return Uint8Array.from(MeterCode.chargeAndTest(this.#context.counters, left, fuel))
+    return Uint8Array.from(fuel === 0 ? [] : MeterCode.charge(left, fuel))
+  }
+
+  /** Index of the local of this type that the pass adds for its own use. */
+  #local(type: Wasm.ValueType): number {
+    const known = this.#scratch.indexOf(type)
+    return this.#locals + (known >= 0 ? known : this.#scratch.push(type) - 1)
+  }
+
+  /** Puts `code` before the instruction that is being read. */
+  #before(code: ReadonlyArray<number>): void {
+    this.#parts.push(this.#cursor.bytes.subarray(this.#kept, this.#from), Uint8Array.from(code))
+    this.#kept = this.#from
+  }
+
+  /** Puts `code` after the instruction that is being read. */
+  #after(code: ReadonlyArray<number> | Charge): void {
+    const { at, bytes } = this.#cursor
+    this.#parts.push(bytes.subarray(this.#kept, at), "tested" in code ? code : Uint8Array.from(code))
+    this.#kept = at
+  }
+
+  /** Puts `code` in place of the instruction that is being read. */
+  #instead(code: ReadonlyArray<number>): void {
+    this.#before(code)
+    this.#kept = this.#cursor.at
+  }
+
+  /** Begins a stretch after the instruction that is being read. */
   #begin(tested: boolean, fuel: number): void {
-    this.#charge = { tested, fuel }
-    this.#parts.push(this.#charge)
+    this.#blocks.charge = { tested, fuel }
+    this.#after(this.#blocks.charge)
   }
 
-  #emit(code: ReadonlyArray<number>): void {
-    this.#parts.push(Uint8Array.from(code))
+  /** Before what takes over the count: the global is up to date. */
+  #write(): void {
+    this.#writes = true
+    if (!this.#stale) this.#before(MeterCode.write(this.#context.counters, this.#locals))
   }
 
-  #take(count: number): void {
-    this.#height = Math.max(this.#height - count, this.#open.at(-1)?.base ?? 0)
-  }
-
-  #give(count: number): void {
-    this.#height += count
-    this.#heightMax = Math.max(this.#heightMax, this.#height)
-  }
-
-  #branch(label: number): void {
-    const target = this.#open.at(-1 - label)!
-    target.branched = true
-    // Noted where the branch stands, and handed outwards when that ends: a module may have many of both.
-    this.#reach(this.#open.length - 1 - label)
-  }
-
-  #reach(place: number): void {
-    const inner = this.#open.at(-1)
-    if (inner !== undefined) inner.reach = Math.min(inner.reach, place)
-  }
-
-  /** What follows can't be reached: the height is that of the enclosing block. */
-  #stop(): void {
-    this.#height = this.#open.at(-1)!.base
-  }
-
-  #enter(kind: Open["kind"]): void {
-    const type = this.#cursor.s33()
-    if (type < 0 && type !== -64) Wasm.valueType(type & 127)
-    const signature = type >= 0 ? this.#context.types[type]! : undefined
-    const takes = signature?.takes.length ?? 0
-    const gives = signature?.gives.length ?? (type === -64 ? 0 : 1)
-    const base = Math.max(0, this.#height - takes)
-    this.#open.push({
-      kind,
-      base,
-      takes,
-      gives,
-      charge: this.#charge,
-      branched: kind === "if",
-      reach: Infinity,
-    })
+  /** Before code that may charge: `left` is up to date. */
+  #read(): void {
+    if (this.#stale) this.#before(MeterCode.read(this.#context.counters, this.#locals))
+    this.#stale = false
   }
 
   #instruction(): void {
     const cursor = this.#cursor
-    const from = cursor.at
+    const blocks = this.#blocks
+    this.#from = cursor.at
     const code = cursor.u8()
-    const copy = (): void => void this.#parts.push(cursor.bytes.subarray(from, cursor.at))
     switch (code) {
       case op.unreachable:
-        this.#stop()
-        return copy()
+        this.#write()
+        return blocks.stop()
       case op.nop:
-        return copy()
+        return
       case op.block:
-        this.#enter("block")
-        return copy()
+        return this.#enter("block")
       case op.loop:
+        this.#read()
         this.#enter("loop")
-        copy()
         return this.#begin(true, 1)
       case op.if:
-        this.#charge.fuel++
-        this.#take(1)
+        this.#read()
+        blocks.charge.fuel++
+        blocks.take(1)
         this.#enter("if")
-        copy()
         return this.#begin(false, 0)
-      case op.else: {
-        const { base, takes } = this.#open.at(-1)!
-        this.#height = base + takes
-        copy()
+      case op.else:
+        this.#read()
+        blocks.turn()
         return this.#begin(false, 0)
-      }
-      case op.end: {
-        const { kind, base, gives, charge, branched, reach } = this.#open.pop()!
-        this.#reach(reach)
-        this.#height = base
-        this.#give(gives)
-        if (kind === "function") return
-        copy()
-        // What nothing leaves is passed through whole: what follows runs if and only if what stood before it did.
-        if (reach >= this.#open.length) this.#charge = charge
-        // The end of a loop is reached by falling through only: a branch to a loop leads to its beginning.
-        else if (branched && kind !== "loop") this.#begin(false, 0)
-        return
-      }
+      case op.end:
+        return this.#end()
       case op.br:
-        this.#charge.fuel++
-        this.#branch(cursor.u32())
-        this.#stop()
-        return copy()
+        this.#read()
+        blocks.charge.fuel++
+        blocks.branch(cursor.u32())
+        return blocks.stop()
       case op.brIf:
-        this.#charge.fuel++
-        this.#branch(cursor.u32())
-        this.#take(1)
-        copy()
+        this.#read()
+        blocks.charge.fuel++
+        blocks.branch(cursor.u32())
+        blocks.take(1)
         return this.#begin(false, 0)
       case op.brTable:
-        this.#charge.fuel++
-        for (let n = cursor.u32(); n >= 0; n--) this.#branch(cursor.u32())
-        this.#stop()
-        return copy()
+        this.#read()
+        blocks.charge.fuel++
+        for (let n = cursor.u32(); n >= 0; n--) blocks.branch(cursor.u32())
+        return blocks.stop()
       case op.return:
-        this.#charge.fuel++
-        this.#branch(this.#open.length - 1)
-        this.#emit([op.br, ...Wasm.unsigned(this.#open.length - 1)])
-        return this.#stop()
+        this.#read()
+        blocks.charge.fuel++
+        blocks.branch(blocks.depth - 1)
+        this.#instead([op.br, ...Wasm.unsigned(blocks.depth - 1)])
+        return blocks.stop()
       case op.call:
-        this.#charge.fuel += price.call
-        this.#call(this.#context.functions[cursor.u32()]!)
-        return copy()
+        blocks.charge.fuel += price.call
+        return this.#call(this.#context.functions[cursor.u32()]!)
       case op.callIndirect: {
-        this.#charge.fuel += price.callIndirect
-        const signature = this.#context.types[cursor.u32()]!
+        blocks.charge.fuel += price.callIndirect
+        const type = this.#context.types[cursor.u32()]!
         cursor.u32()
-        this.#take(1)
-        this.#call(signature)
-        return copy()
+        blocks.take(1)
+        return this.#call(type)
       }
       case op.globalGet:
       case op.globalSet:
-        return this.#global(code, from)
+        return this.#global(code)
       case op.memoryGrow:
-        return this.#grow(from)
+        return this.#grow()
       case op.bulk:
-        return this.#bulk(from)
+        return this.#bulk()
       default:
-        return this.#plain(code, from)
+        return this.#plain(code)
     }
+  }
+
+  #enter(kind: Kind): void {
+    const type = this.#cursor.s33()
+    if (type < 0 && type !== -64) Wasm.valueType(type & 127)
+    const signature = type >= 0 ? this.#context.types[type]! : undefined
+    const gives = signature?.gives.length ?? (type === -64 ? 0 : 1)
+    this.#blocks.enter(kind, signature?.takes.length ?? 0, gives)
+  }
+
+  #end(): void {
+    const { begins, branched } = this.#blocks.end()
+    const last = this.#blocks.depth === 0
+    if (branched || !last) this.#read()
+    if (begins) this.#begin(false, 0)
+    if (!last) return
+    this.#returns = branched
+    this.#instead([])
   }
 
   #call({ takes, gives }: FunctionType): void {
-    this.#calls = true
+    this.#write()
+    this.#stale = true
     this.#values += gives.length
-    this.#passedMax = Math.max(this.#passedMax, takes.length)
-    this.#take(takes.length)
-    this.#give(gives.length)
+    this.#blocks.take(takes.length)
+    this.#blocks.give(gives.length)
   }
 
   /** An instruction whose effect stands in the table. */
-  #plain(code: number, from: number): void {
+  #plain(code: number): void {
     const shape = Wasm.shapes[code]
     if (shape === undefined) throw this.#refused(code)
-    const cursor = this.#cursor
-    Wasm.skipImmediate(cursor, shape.immediate)
-    this.#charge.fuel += slow.has(code) ? price.slow : 1
-    this.#take(shape.takes)
-    this.#give(shape.gives)
+    Wasm.skipImmediate(this.#cursor, shape.immediate)
+    this.#blocks.charge.fuel += slow.has(code) ? price.slow : 1
+    this.#blocks.take(shape.takes)
+    this.#blocks.give(shape.gives)
     // Constants and locals are kept nowhere but where they are; all other results may be kept across a call.
     if (shape.gives > 0 && !(code >= 0x20 && code <= 0x22) && !(code >= 0x41 && code <= 0x44)) this.#values++
-    this.#parts.push(cursor.bytes.subarray(from, cursor.at))
-    if (givesNaN32(code)) this.#emit(MeterCode.canonical32(this.#scratch))
-    if (givesNaN64(code)) this.#emit(MeterCode.canonical64(this.#scratch))
+    const float = givesNaN(code)
+    if (float !== undefined) this.#after(MeterCode.canonical[float](this.#local(float)))
   }
 
-  #global(code: typeof op.globalGet | typeof op.globalSet, from: number): void {
-    const cursor = this.#cursor
-    const index = cursor.u32()
+  #global(code: typeof op.globalGet | typeof op.globalSet): void {
+    const index = this.#cursor.u32()
     const { bits, counters, stackPointer } = this.#context
-    const type = bits.get(index)
-    this.#charge.fuel++
+    const float = bits.get(index)
+    this.#blocks.charge.fuel++
     if (code === op.globalGet) {
-      this.#give(1)
+      this.#blocks.give(1)
       this.#values++
+      if (float !== undefined) this.#after([float === "f32" ? op.f32OfBits : op.f64OfBits])
     } else {
-      this.#take(1)
-      if (type !== undefined) this.#emit([type === "f32" ? op.bitsOfF32 : op.bitsOfF64])
+      this.#blocks.take(1)
+      if (float !== undefined) this.#before([float === "f32" ? op.bitsOfF32 : op.bitsOfF64])
+      if (index === stackPointer) this.#after(MeterCode.mark(counters, index))
     }
-    this.#parts.push(cursor.bytes.subarray(from, cursor.at))
-    if (code === op.globalGet) {
-      if (type !== undefined) this.#emit([type === "f32" ? op.f32OfBits : op.f64OfBits])
-    } else if (index === stackPointer) this.#emit(MeterCode.mark(counters, stackPointer))
   }
 
-  #grow(from: number): void {
-    const cursor = this.#cursor
-    const { grow } = this.#context
-    cursor.memory()
-    this.#charge.fuel += price.grow
+  #grow(): void {
+    this.#cursor.memory()
+    this.#blocks.charge.fuel += price.grow
     this.#values++
-    if (grow !== undefined) return this.#emit(call(grow))
-    this.#chargeLength(MeterCode.growPageShift, "times")
-    this.#parts.push(cursor.bytes.subarray(from, cursor.at))
+    this.#write()
+    this.#instead(Wasm.call(this.#context.grow))
+    this.#stale = true
+    this.grows = true
   }
 
   /** The instructions behind 0xfc: saturating conversions, memory in bulk, tables. */
-  #bulk(from: number): void {
+  #bulk(): void {
     const cursor = this.#cursor
+    const { charge } = this.#blocks
     const code = cursor.u32()
     if (code <= 7) {
-      this.#charge.fuel++
+      charge.fuel++
       this.#values++
     } else if (code === 8 || code === 10 || code === 11) {
-      this.#charge.fuel += price.bulk
+      charge.fuel += price.bulk
       if (code === 8) cursor.u32()
       if (code === 10) cursor.memory()
       cursor.memory()
-      this.#chargeLength(MeterCode.bulkBytesShift, "over")
-      this.#take(3)
+      this.#read()
+      this.#writes = true
+      this.#before(MeterCode.chargeBytes(this.#context.counters, this.#locals, this.#local("i32")))
+      this.#blocks.take(3)
     } else if (code === 16) {
-      this.#charge.fuel++
+      charge.fuel++
       cursor.u32()
-      this.#give(1)
+      this.#blocks.give(1)
     } else if (code <= 17) {
       throw new Refused("hidden state", `function ${this.#index} changes a table or drops a segment`)
     } else throw new Refused("unknown opcode", `opcode 0xfc ${code} in function ${this.#index}`)
-    this.#parts.push(cursor.bytes.subarray(from, cursor.at))
-  }
-
-  #chargeLength(shift: number, by: "times" | "over"): void {
-    this.#emit(MeterCode.chargeLength(this.#context.counters, this.#scratch, shift, by))
   }
 
   #refused(code: number): Refused {
@@ -382,3 +364,5 @@ export class FunctionBody {
     return new Refused("unknown opcode", where)
   }
 }
+
+const endCode = Uint8Array.of(op.end)

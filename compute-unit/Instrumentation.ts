@@ -3,11 +3,12 @@
  *
  * What it adds, to every function alike:
  *
- * - **Fuel.** `__fuel` (i64) is charged once per basic block with the price of its instructions, and tested where
- *   a function or a loop begins: no path goes round without passing one. Bulk instructions are charged by length
- *   and `memory.grow` by page, before they run. Below zero the program traps.
- * - **Depth.** `__depth` (i32) counts stack words: a function adds its frame when it is entered and takes it off
- *   when it returns. Native stacks end where the JIT of the day wants; this one ends at the same call everywhere.
+ * - **Fuel.** Charged once per basic block with the price of its instructions, and tested where a function or a loop
+ *   begins: no path goes round without passing one. Bulk instructions are charged by length and `memory.grow` by page,
+ *   before they run. Below zero the program traps.
+ * - **Depth.** A function takes its frame off the stack words left when it is entered and gives it back when it
+ *   returns. Native stacks end where the JIT of the day wants; this one ends at the same call everywhere.
+ * - Both are one integer, exported as `__allowance` (i64, Allowance.ts), which the host sets.
  * - **Stack pointer.** Where the program has one, it is exported as `__sp`, and `__mark` (i32) keeps the lowest
  *   value since the host last set it. What lies below is dead, and the host zeroes it.
  * - **NaN.** After each float instruction whose NaN may differ between processors, the one canonical NaN.
@@ -33,8 +34,6 @@ export interface Options {
   readonly stackPointer?: number
   /** Memory in pages of 64 KiB, in place of what the module declares. */
   readonly memoryPages?: { readonly min: number; readonly max: number }
-  /** Stack words at which a call traps. */
-  readonly depthWordsMax: number
   /** Stack words of one function, above which the module is refused. */
   readonly frameWordsMax: number
   /**
@@ -88,25 +87,20 @@ export const instrument = (wasm: Uint8Array, options: Options): Instrumented => 
   }
 }
 
-/** All that 32 bits address. */
-const pagesOf32Bits = 65_536
-
 class Pass {
   readonly #options: Options
   readonly #sections: Map<number, Uint8Array>
   readonly #declared: WasmInterface.WasmInterface
   readonly #counters: MeterCode.Counters
   /** Types that the pass adds, after the module's own. */
-  readonly #typesAdded: Array<WasmInterface.FunctionType> = []
+  readonly #typesAdded = new Map<string, WasmInterface.FunctionType & { readonly index: number }>()
 
   constructor(wasm: Uint8Array, options: Options) {
     this.#options = options
     this.#sections = Wasm.sections(wasm)
     this.#declared = WasmInterface.read(this.#sections)
-    const [fuel, depth, mark, pagesMax, denied] = [0, 1, 2, 3, 4].map(
-      (n) => this.#declared.globals.length + n,
-    )
-    this.#counters = { fuel, depth, mark, pagesMax, denied } as MeterCode.Counters // five numbers
+    const first = this.#declared.globals.length
+    this.#counters = { allowance: first, mark: first + 1, pagesMax: first + 2, denied: first + 3 }
   }
 
   run(): Instrumented {
@@ -163,7 +157,7 @@ class Pass {
       return [[Wasm.typeByte[bitsType[type]], 1, ...this.#bitsOf(initial), op.end]]
     })
     const counters = [i64Counter].concat(
-      Array.from({ length: this.#options.authored ? 4 : 2 }, () => i32Counter),
+      Array.from({ length: this.#options.authored ? 3 : 1 }, () => i32Counter),
     )
     const all = [...own, ...counters]
     this.#sections.set(Wasm.sectionId.global, Uint8Array.from([...Wasm.unsigned(all.length), ...all.flat()]))
@@ -201,11 +195,10 @@ class Pass {
     for (const { name } of exports)
       if (reservedNames.has(name) || name.startsWith(globalName("")))
         throw new Refused("reserved name", `the export "${name}" has a name that metering uses`)
-    const { fuel, depth, mark, pagesMax, denied } = this.#counters
+    const { allowance, mark, pagesMax, denied } = this.#counters
     const { stackPointer, authored } = this.#options
     const globals: Array<readonly [string, number]> = [
-      ["__fuel", fuel],
-      ["__depth", depth],
+      ["__allowance", allowance],
       ["__mark", mark],
     ]
     if (authored) globals.push(["__pages_max", pagesMax], ["__denied", denied])
@@ -219,30 +212,42 @@ class Pass {
 
   /** Rewrites every function and adds that which stands in place of `memory.grow`. Gives the largest frame's words. */
   #rewriteCode(bits: ReadonlyMap<number, "f32" | "f64">): number {
-    const { types, functions, functionsImported, memory } = this.#declared
-    const grow = this.#options.authored && memory !== undefined ? functions.length : undefined
+    const { functions, functionsImported, memory } = this.#declared
+    const grow = functions.length
     const blockType = (gives: ReadonlyArray<Wasm.ValueType>) => this.#blockType(gives)
-    const context = { ...this.#options, counters: this.#counters, types, blockType, functions, grow, bits }
+    const context = {
+      ...this.#options,
+      counters: this.#counters,
+      types: this.#declared.types,
+      blockType,
+      functions,
+      grow,
+      bits,
+    }
     const cursor = new Wasm.Cursor(this.#section(Wasm.sectionId.code))
     const count = cursor.u32()
     const out: Array<Uint8Array> = []
     const add = (body: Uint8Array): void => void out.push(Uint8Array.from(Wasm.unsigned(body.length)), body)
     let largest = 0
+    let grows = false
     for (let n = 0; n < count; n++) {
       const body = new FunctionBody(new Wasm.Cursor(cursor.block()), functionsImported + n, context)
       largest = Math.max(largest, body.words)
+      grows ||= body.grows
       add(body.bytes)
     }
-    if (grow !== undefined) {
+    if (grows) {
+      const { pagesOf32Bits } = MeterCode
       const declared = Math.min(memory?.pagesMax ?? pagesOf32Bits, pagesOf32Bits)
       this.#append(Wasm.sectionId.function, 1, Wasm.unsigned(this.#typeOf(growType)))
-      add(Uint8Array.from(MeterCode.growBody(this.#counters, declared)))
+      add(Uint8Array.from(MeterCode.growBody(this.#counters, this.#options.authored ? declared : undefined)))
     }
-    const functionsOwn = Uint8Array.from(Wasm.unsigned(count + (grow === undefined ? 0 : 1)))
+    const functionsOwn = Uint8Array.from(Wasm.unsigned(count + (grows ? 1 : 0)))
     if (out.length > 0)
       this.#sections.set(Wasm.sectionId.code, new Uint8Array(Buffer.concat([functionsOwn, ...out])))
-    const added = this.#typesAdded.flatMap(({ takes, gives }) => [0x60, ...bytesOf(takes), ...bytesOf(gives)])
-    this.#append(Wasm.sectionId.type, this.#typesAdded.length, added)
+    const added = [...this.#typesAdded.values()]
+    const types = added.flatMap(({ takes, gives }) => [0x60, ...bytesOf(takes), ...bytesOf(gives)])
+    this.#append(Wasm.sectionId.type, added.length, types)
     return largest
   }
 
@@ -255,9 +260,10 @@ class Pass {
 
   /** Index of a type that is added, once. */
   #typeOf(type: WasmInterface.FunctionType): number {
-    const [own, text] = [this.#declared.types.length, JSON.stringify(type)]
-    const known = this.#typesAdded.findIndex((added) => JSON.stringify(added) === text)
-    return known >= 0 ? own + known : own + this.#typesAdded.push(type) - 1
+    const text = JSON.stringify(type)
+    const index = this.#typesAdded.get(text)?.index ?? this.#declared.types.length + this.#typesAdded.size
+    this.#typesAdded.set(text, { ...type, index })
+    return index
   }
 }
 
@@ -274,6 +280,6 @@ const bytesOf = (types: ReadonlyArray<Wasm.ValueType>): Array<number> => [
   ...types.map((type) => Wasm.typeByte[type]),
 ]
 
-const reservedNames = new Set(["__fuel", "__depth", "__mark", "__pages_max", "__denied", "__sp", "__start"])
+const reservedNames = new Set(["__allowance", "__mark", "__pages_max", "__denied", "__sp", "__start"])
 
 const globalName = (index: number | ""): string => `__global_${index}`

@@ -1,6 +1,7 @@
 /**
  * Meter: the counters that the pass put into a running guest, and what their state says when it stops.
  */
+import * as Allowance from "./Allowance.ts"
 import { Ended, type EndReason, HostFault, outOfFuel } from "./Ending.ts"
 import { caps } from "./Engine.ts"
 import type { Limits } from "./Guest.ts"
@@ -15,13 +16,14 @@ interface Counter<V> {
 type Exports = Readonly<Record<string, unknown>>
 
 export class Meter {
-  readonly #fuel: Counter<bigint>
-  readonly #depth: Counter<number>
+  readonly #allowance: Counter<bigint>
   readonly #own: ReadonlyArray<Counter<number | bigint>>
   readonly #globals: ReadonlyArray<MutableGlobal>
   /** What a trap means that no counter explains. */
   readonly #stopped: readonly [EndReason, string]
   #limits: Limits = { fuel: 0n, memoryPagesMax: 0 }
+  /** The globals as they were last asked for: most turns leave them as they are. */
+  #seen: { readonly values: ReadonlyArray<number | bigint>; readonly bytes: Uint8Array } | undefined
   growRefused = false
 
   constructor(
@@ -30,8 +32,7 @@ export class Meter {
     stopped: readonly [EndReason, string],
   ) {
     // The pass adds these exports under names that no program may use.
-    this.#fuel = exports["__fuel"] as Counter<bigint>
-    this.#depth = exports["__depth"] as Counter<number>
+    this.#allowance = exports["__allowance"] as Counter<bigint>
     this.#own = globals.map(({ index }) => exports[`__global_${index}`] as Counter<number | bigint>)
     this.#globals = globals
     this.#stopped = stopped
@@ -41,20 +42,33 @@ export class Meter {
     return this.#limits
   }
 
+  get #fuelLeft(): bigint {
+    return Allowance.fuel(this.#allowance.value)
+  }
+
+  get #wordsLeft(): number {
+    return Allowance.words(this.#allowance.value)
+  }
+
   get fuelUsed(): bigint {
-    const left = this.#fuel.value
+    const left = this.#fuelLeft
     return left < 0n ? this.#limits.fuel : this.#limits.fuel - left
   }
 
   /** Mutable globals by index, as 64-bit patterns: integers extended by their sign, floats as f64. */
   get globals(): Uint8Array {
-    const out = new DataView(new ArrayBuffer(8 * this.#own.length))
+    const seen = this.#seen
+    if (seen !== undefined && this.#own.every(({ value }, i) => Object.is(value, seen.values[i])))
+      return seen.bytes
+    const values = this.#own.map(({ value }) => value)
+    const out = new DataView(new ArrayBuffer(8 * values.length))
     for (const [i, { type }] of this.#globals.entries()) {
-      const { value } = this.#own[i]!
+      const value = values[i]!
       if (type === "f32" || type === "f64") out.setFloat64(8 * i, Number(value), true)
       else out.setBigInt64(8 * i, BigInt(value), true)
     }
-    return new Uint8Array(out.buffer)
+    this.#seen = { values, bytes: new Uint8Array(out.buffer) }
+    return this.#seen.bytes
   }
 
   set globals(globals: Uint8Array) {
@@ -69,19 +83,19 @@ export class Meter {
   arm(limits: Limits): void {
     this.#limits = limits
     this.growRefused = false
-    this.#fuel.value = limits.fuel
-    this.#depth.value = 0
+    this.#allowance.value = Allowance.of(limits.fuel, caps.depthWordsMax)
   }
 
   /** Checks the counters after a turn that came to its end. */
   settle(): void {
-    if (this.#fuel.value < 0n) throw this.#outOfFuel()
-    if (this.#depth.value !== 0) throw new Error("the guest returned with its depth unbalanced")
+    if (this.#fuelLeft < 0n) throw this.#outOfFuel()
+    if (this.#wordsLeft !== caps.depthWordsMax)
+      throw new Error("the guest returned with its depth unbalanced")
   }
 
   charge(fuel: bigint): void {
-    this.#fuel.value -= fuel
-    if (this.#fuel.value < 0n) throw this.#outOfFuel()
+    this.#allowance.value -= fuel
+    if (this.#fuelLeft < 0n) throw this.#outOfFuel()
   }
 
   /** Enters the guest and names whatever ends it. */
@@ -89,14 +103,14 @@ export class Meter {
     try {
       return body()
     } catch (error) {
-      if (this.#fuel.value < 0n) throw this.#outOfFuel()
+      if (this.#fuelLeft < 0n) throw this.#outOfFuel()
       if (error instanceof Ended || error instanceof HostFault) throw error
       if (
         error instanceof WebAssembly.RuntimeError ||
         error instanceof Imports.Refused ||
         error instanceof Intrinsic.BadCall
       ) {
-        if (this.#depth.value > caps.depthWordsMax)
+        if (this.#wordsLeft < 0)
           throw new Ended("stack overflow", `calls are nested deeper than ${caps.depthWordsMax} stack words`)
         if (this.growRefused) throw this.outOfMemory()
         const [reason, detail] = this.#stopped

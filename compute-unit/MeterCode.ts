@@ -1,111 +1,110 @@
 /**
- * The code that the instrumentation pass adds, as bytes: one function a purpose. What is on the operand stack before
- * and after stands beside each.
+ * The code that the instrumentation pass adds, as bytes. What is on the operand stack before and after stands beside
+ * each. Here `allowance` is the global (Allowance.ts), and `left` the local of a function that holds it while the
+ * function runs on its own: registers cost less than a global.
  */
+import * as Allowance from "./Allowance.ts"
 import * as Wasm from "./Wasm.ts"
-import { globalGet, globalSet, i32Const, i64Const, localGet, localTee, op } from "./Wasm.ts"
+import { globalGet, globalSet, i32Const, i64Const, localGet, localSet, localTee, op } from "./Wasm.ts"
 
-/** Indices of the globals that the pass adds, after all others; the last two only where the host limits memory. */
+/** Indices of the globals that the pass adds, after all others; the last two only to an author's module. */
 export interface Counters {
-  readonly fuel: number
-  readonly depth: number
+  readonly allowance: number
   readonly mark: number
   readonly pagesMax: number
   readonly denied: number
 }
 
-/** Scratch locals that the pass adds, after the function's own. */
-export interface Scratch {
-  readonly i64: number
-  readonly i32: number
-  readonly f64: number
-  readonly f32: number
-}
-
-export const scratchTypes = [
-  Wasm.typeByte.i64,
-  Wasm.typeByte.i32,
-  Wasm.typeByte.f64,
-  Wasm.typeByte.f32,
-] as const
-
-export const scratchFrom = (first: number): Scratch => ({
-  i64: first,
-  i32: first + 1,
-  f64: first + 2,
-  f32: first + 3,
-})
-
 const trap = [op.if, op.empty, op.unreachable, op.end]
 
-/** [] -> []: takes `fuel` off; traps below zero where it is tested. */
-export const charge = (
-  counters: Counters,
-  scratch: Scratch,
-  fuel: number,
-  tested: boolean,
-): Array<number> => {
-  const less = [...globalGet(counters.fuel), ...i64Const(fuel), op.i64Sub]
-  if (!tested) return [...less, ...globalSet(counters.fuel)]
-  return [...less, ...setFuelAndTest(counters, scratch.i64)]
-}
+/** [i64] -> [i32]: whether the bit that says "fuel left" is clear. */
+const outOfFuel = [...i64Const(64 - Allowance.fuelBits), op.i64Shl, ...i64Const(0), op.i64GeS]
 
-/** [i64] -> []: sets the fuel; traps below zero. */
-const setFuelAndTest = ({ fuel }: Counters, i64: number): Array<number> => [
-  ...localTee(i64),
-  ...globalSet(fuel),
-  ...localGet(i64),
-  ...i64Const(0),
-  op.i64LtS,
+/** [] -> []: out of the global, into the global. */
+export const read = ({ allowance }: Counters, left: number): Array<number> => [
+  ...globalGet(allowance),
+  ...localSet(left),
+]
+export const write = ({ allowance }: Counters, left: number): Array<number> => [
+  ...localGet(left),
+  ...globalSet(allowance),
+]
+
+/** [] -> []: takes fuel off. */
+export const charge = (left: number, fuel: number): Array<number> => [
+  ...localGet(left),
+  ...i64Const(fuel),
+  op.i64Sub,
+  ...localSet(left),
+]
+
+/** [] -> []: takes fuel off, writes, and traps below zero. */
+export const chargeAndTest = (counters: Counters, left: number, fuel: number): Array<number> => [
+  ...localGet(left),
+  ...i64Const(fuel),
+  op.i64Sub,
+  ...writeAndTest(counters, left),
+]
+
+/** [i64] -> []: what is left, written and tested for fuel. */
+const writeAndTest = ({ allowance }: Counters, left: number): Array<number> => [
+  ...localTee(left),
+  ...globalSet(allowance),
+  ...localGet(left),
+  ...outOfFuel,
   ...trap,
 ]
 
-/**
- * [length] -> [length]: takes length >> shift, or length << shift, off the fuel and tests: nothing of a bulk
- * operation runs unpaid.
- */
-export const chargeLength = (
-  counters: Counters,
-  { i32, i64 }: Pick<Scratch, "i32" | "i64">,
-  shift: number,
-  by: "times" | "over",
-): Array<number> => [
-  ...localTee(i32),
-  ...globalGet(counters.fuel),
-  ...localGet(i32),
+/** [length] -> [length]: takes a sixteenth of it off the fuel and tests: nothing of a bulk operation runs unpaid. */
+export const chargeBytes = (counters: Counters, left: number, length: number): Array<number> => [
+  ...localTee(length),
+  ...localGet(left),
+  ...localGet(length),
   op.i64FromU32,
-  ...i64Const(shift),
-  by === "times" ? op.i64Shl : op.i64ShrU,
+  ...i64Const(bulkBytesShift),
+  op.i64ShrU,
   op.i64Sub,
-  ...setFuelAndTest(counters, i64),
+  ...writeAndTest(counters, left),
 ]
 
-/** [] -> []: adds a frame's words to the depth; traps over the limit. Where `counted` is false it only tests. */
-export const enterFrame = (
-  { depth }: Counters,
-  { i32 }: Scratch,
-  words: number,
-  wordsMax: number,
-  counted: boolean,
-): Array<number> => {
-  const count = [...localGet(i32), ...globalSet(depth)]
-  const over = [
-    ...globalGet(depth),
-    ...i32Const(words),
-    op.i32Add,
-    ...localTee(i32),
-    ...i32Const(wordsMax),
-    op.i32GtS,
-  ]
-  return [...over, op.if, op.empty, ...count, op.unreachable, op.end, ...(counted ? count : [])]
-}
+/** [] -> []: takes a frame off, and traps where words or fuel go below zero. */
+export const enter = (counters: Counters, left: number, fuel: number, words: number): Array<number> => [
+  ...globalGet(counters.allowance),
+  ...i64Const(Allowance.use(fuel, words)),
+  op.i64Sub,
+  ...localTee(left),
+  ...localGet(left),
+  ...i64Const(64 - Allowance.fuelBits),
+  op.i64Shl,
+  op.i64And, // both bits are set only where both are
+  ...i64Const(0),
+  op.i64GeS,
+  op.if,
+  op.empty,
+  ...write(counters, left),
+  op.unreachable,
+  op.end,
+]
 
-/** [] -> []: takes a frame's words off the depth. */
-export const leaveFrame = ({ depth }: Counters, words: number): Array<number> => [
-  ...globalGet(depth),
-  ...i32Const(words),
-  op.i32Sub,
-  ...globalSet(depth),
+/** [] -> []: gives a frame's words back. Where `stale` the global holds what is left, else the local does. */
+export const leave = (
+  { allowance }: Counters,
+  left: number,
+  words: number,
+  stale: boolean,
+): Array<number> => [
+  ...(stale ? globalGet(allowance) : localGet(left)),
+  ...i64Const(Allowance.use(0, words)),
+  op.i64Add,
+  ...globalSet(allowance),
+]
+
+/** [] -> []: all that a function does for itself that is one stretch, small, and calls none. */
+export const chargeGlobal = ({ allowance }: Counters, fuel: number): Array<number> => [
+  ...globalGet(allowance),
+  ...i64Const(fuel),
+  op.i64Sub,
+  ...globalSet(allowance),
 ]
 
 /** [] -> []: keeps the lowest value of the stack pointer. */
@@ -120,69 +119,81 @@ export const mark = ({ mark }: Counters, stackPointer: number): Array<number> =>
   op.end,
 ]
 
-/** The canonical NaNs: positive, quiet, nothing else set. */
-const nan32 = [0, 0, 0xc0, 0x7f]
-const nan64 = [0, 0, 0, 0, 0, 0, 0xf8, 0x7f]
-
 /** [x] -> [x, or the canonical NaN where x is a NaN]: a NaN alone differs from itself. */
-export const canonical32 = ({ f32 }: Scratch): Array<number> => [
-  ...localTee(f32),
-  op.f32Const,
-  ...nan32,
-  ...localGet(f32),
-  ...localGet(f32),
-  op.f32Eq,
-  op.select,
-]
+export const canonical = {
+  f32: (x: number): Array<number> => [
+    ...localTee(x),
+    ...f32Const(0, 0, 0xc0, 0x7f),
+    ...localGet(x),
+    ...localGet(x),
+    op.f32Eq,
+    op.select,
+  ],
+  f64: (x: number): Array<number> => [
+    ...localTee(x),
+    ...f64Const(0, 0, 0, 0, 0, 0, 0xf8, 0x7f),
+    ...localGet(x),
+    ...localGet(x),
+    op.f64Eq,
+    op.select,
+  ],
+} as const
 
-export const canonical64 = ({ f64 }: Scratch): Array<number> => [
-  ...localTee(f64),
-  op.f64Const,
-  ...nan64,
-  ...localGet(f64),
-  ...localGet(f64),
-  op.f64Eq,
-  op.select,
-]
+const f32Const = (...bytes: ReadonlyArray<number>): Array<number> => [op.f32Const, ...bytes]
+const f64Const = (...bytes: ReadonlyArray<number>): Array<number> => [op.f64Const, ...bytes]
 
 /** What the program set `__denied` to when memory did not grow. */
 export const denied = { byLimit: 1, byHost: 2 } as const
 
+/** All that 32 bits address. */
+export const pagesOf32Bits = 65_536
+
 /**
  * The body of the function (pages: i32) -> i32 that stands in place of `memory.grow`:
  *
- *     charge by page
+ *     left -= 4096 * min(pages, 65536); trap where no fuel is left
+ *
+ * and of an author's module, where a host limits memory and `pagesDeclared` is what the module allows itself:
+ *
  *     all = memory.size + pages, in 64 bits
  *     if all > pagesMax: denied = 1; -1
- *     if all > what the module declares: -1
+ *     if all > pagesDeclared: -1
  *     memory.grow; if it gives -1: denied = 2; trap
  *
  * What the host can't give is no answer, since another host could.
  */
-export const growBody = (counters: Counters, pagesDeclared: number): Array<number> => {
-  const [pages, all] = [0, 1]
-  const deny = (why: number) => [...i32Const(why), ...globalSet(counters.denied)]
-  const answerIf = (before: ReadonlyArray<number>) => [
-    op.if,
-    op.empty,
-    ...before,
-    ...i32Const(-1),
-    op.return,
-    op.end,
+export const growBody = (counters: Counters, pagesDeclared: number | undefined): Array<number> => {
+  const [pages, i64] = [0, 1]
+  const most = [...localGet(pages), ...i32Const(pagesOf32Bits)]
+  const charge = [
+    ...globalGet(counters.allowance),
+    ...most,
+    ...most,
+    op.i32LtU,
+    op.select,
+    op.i64FromU32,
+    ...i64Const(growPageShift),
+    op.i64Shl,
+    op.i64Sub,
+    ...writeAndTest(counters, i64),
   ]
+  const declared = [1, 1, Wasm.typeByte.i64]
+  const grow = [...localGet(pages), op.memoryGrow, 0]
+  if (pagesDeclared === undefined) return [...declared, ...charge, ...grow, op.end]
+  const deny = (why: number) => [...i32Const(why), ...globalSet(counters.denied)]
+  const refuse = [...i32Const(-1), op.return, op.end]
   return [
-    [1, 1, Wasm.typeByte.i64], // one local: `all`
-    localGet(pages),
-    chargeLength(counters, { i32: pages, i64: all }, growPageShift, "times"),
-    [op.i64FromU32, op.memorySize, 0, op.i64FromU32, op.i64Add, ...localTee(all)],
-    [...globalGet(counters.pagesMax), op.i64FromU32, op.i64GtU, ...answerIf(deny(denied.byLimit))],
-    [...localGet(all), ...i64Const(pagesDeclared), op.i64GtU, ...answerIf([])],
-    [...localGet(pages), op.memoryGrow, 0, ...localTee(pages), ...i32Const(-1), op.i32Eq],
+    [...declared, ...charge],
+    [op.memorySize, 0, op.i64FromU32, ...localGet(pages), op.i64FromU32, op.i64Add, ...localTee(i64)],
+    [...globalGet(counters.pagesMax), op.i64FromU32, op.i64GtU, op.if, op.empty],
+    [...deny(denied.byLimit), ...refuse],
+    [...localGet(i64), ...i64Const(pagesDeclared), op.i64GtU, op.if, op.empty, ...refuse],
+    [...grow, ...localTee(pages), ...i32Const(-1), op.i32Eq],
     [op.if, op.empty, ...deny(denied.byHost), op.unreachable, op.end],
     [...localGet(pages), op.end],
   ].flat()
 }
 
 /** Bulk instructions cost one fuel per 16 bytes; a page of `memory.grow` costs as many as its 65,536 bytes. */
-export const bulkBytesShift = 4
-export const growPageShift = 12
+const bulkBytesShift = 4
+const growPageShift = 12

@@ -84,18 +84,29 @@ const examineTables = (section: Reader): void => {
 const examineCode = (section: Reader): void => {
   const count = section.u32()
   atMost(count, caps.plainFunctionsMax, "functions")
-  for (let n = 0; n < count; n++)
-    atMost(section.block().length, caps.plainFunctionBytesMax, `bytes in its function ${n}`)
+  for (let n = 0; n < count; n++) {
+    const { length } = section.block()
+    if (length > caps.plainFunctionBytesMax)
+      throw new ModuleRefused(
+        `it has a function of ${length} bytes; at most ${caps.plainFunctionBytesMax} are allowed`,
+      )
+  }
 }
 
 const examineCount = (what: string) => (section: Reader) =>
   atMost(section.u32(), caps.plainDeclarationsMax, what)
+
+/** Some hosts know modules with more than one, and some take them for no WebAssembly: the outcome must not tell. */
+const examineMemories = (section: Reader): void => {
+  if (section.u32() > 1) throw new Wasm.Refused("several memories", "a module has one memory")
+}
 
 /** By number of the section. */
 const examinations: Readonly<Record<number, (section: Reader) => void>> = {
   1: examineTypes,
   2: examineCount("imports"),
   4: examineTables,
+  5: examineMemories,
   6: examineCount("globals"),
   7: examineCount("exports"),
   10: examineCode,

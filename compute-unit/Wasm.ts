@@ -277,15 +277,13 @@ export const op = {
   f64Const: 0x44,
   i32Eq: 0x46,
   i32LtU: 0x49,
-  i32GtS: 0x4a,
-  i64LtS: 0x53,
+  i64GeS: 0x59,
   i64GtU: 0x56,
   f32Eq: 0x5b,
   f64Eq: 0x61,
-  i32Add: 0x6a,
-  i32Sub: 0x6b,
   i64Add: 0x7c,
   i64Sub: 0x7d,
+  i64And: 0x83,
   i64Shl: 0x86,
   i64ShrU: 0x88,
   i64FromU32: 0xad,
@@ -300,6 +298,7 @@ export const op = {
 export const i32Const = (value: number): Array<number> => [op.i32Const, ...signed(value)]
 export const i64Const = (value: number | bigint): Array<number> => [op.i64Const, ...signed(value)]
 export const localGet = (index: number): Array<number> => [0x20, ...unsigned(index)]
+export const localSet = (index: number): Array<number> => [0x21, ...unsigned(index)]
 export const localTee = (index: number): Array<number> => [0x22, ...unsigned(index)]
 export const globalGet = (index: number): Array<number> => [op.globalGet, ...unsigned(index)]
 export const globalSet = (index: number): Array<number> => [op.globalSet, ...unsigned(index)]

@@ -3,6 +3,7 @@
  * called again and again. A call takes a message as JSON and gives an answer as JSON, as every turn does; no prelude,
  * no memory that is compared, kept or undone.
  */
+import * as Allowance from "../../compute-unit/Allowance.ts"
 import * as Engine from "../../compute-unit/Engine.ts"
 import * as EngineFile from "../../compute-unit/EngineFile.ts"
 import * as Imports from "../../compute-unit/Imports.ts"
@@ -61,9 +62,9 @@ export const caller = (kind: "published" | "instrumented", { script, words } = a
   const { exports } = new WebAssembly.Instance(module, { a: Imports.bind(driver) })
   const functions = exports as unknown as Exports // the pinned engine's
   const of = (name: keyof typeof Engine.exportNames) => functions[Engine.exportNames[name]]!
-  const fuel = plain ? undefined : (exports["__fuel"] as { value: bigint })
+  const allowance = plain ? undefined : (exports["__allowance"] as { value: bigint })
   const arm = () => {
-    if (fuel !== undefined) fuel.value = 10_000_000_000n
+    if (allowance !== undefined) allowance.value = Allowance.of(10_000_000_000n, Engine.caps.depthWordsMax)
   }
   arm()
   of("initialize")()

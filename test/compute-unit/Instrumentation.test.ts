@@ -1,10 +1,11 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import * as Allowance from "../../compute-unit/Allowance.ts"
 import { instrument, type Options } from "../../compute-unit/Instrumentation.ts"
 import * as EngineFile from "../../compute-unit/EngineFile.ts"
 import { f64, type FunctionParts, get, i32, type Parts, set, type, wasm } from "./WasmModule.ts"
 
-const options: Options = { depthWordsMax: 10_000, frameWordsMax: 1_024, chargeValues: false }
+const options: Options = { frameWordsMax: 1_024, chargeValues: false }
 
 const refusal = (bytes: Uint8Array, given: Partial<Options> = {}) => {
   const result = instrument(bytes, { ...options, ...given })
@@ -14,20 +15,26 @@ const refusal = (bytes: Uint8Array, given: Partial<Options> = {}) => {
 const counter = (instance: WebAssembly.Instance, name: string): { value: number | bigint } =>
   instance.exports[name] as { value: number | bigint } // exported by the pass
 
-/** An instrumented module with fuel to run on. */
+/** Stack words that a call may use. */
+const wordsMax = 10_000
+const plenty = 1_000_000n
+
+/** An instrumented module with an allowance for each call. */
 const run = (parts: Parts, given: Partial<Options> = {}) => {
   const result = instrument(wasm(parts), { ...options, ...given })
   if (result._tag === "Refused") throw new Error(`${result.refusal}: ${result.detail}`)
   const instance = new WebAssembly.Instance(new WebAssembly.Module(result.bytes), {})
-  const fuel = counter(instance, "__fuel") as { value: bigint } // an i64
+  const allowance = counter(instance, "__allowance") as { value: bigint } // an i64
+  const enter = (name: string, ...args: ReadonlyArray<number | bigint>) =>
+    (instance.exports[name] as (...args: ReadonlyArray<number | bigint>) => number | bigint)(...args)
+  const arm = (fuel = plenty, words = wordsMax) => void (allowance.value = Allowance.of(fuel, words))
+  const left = () => ({ fuel: Allowance.fuel(allowance.value), words: Allowance.words(allowance.value) })
   const call = (name: string, ...args: ReadonlyArray<number | bigint>) => {
-    fuel.value = 1_000_000n
-    const value = (instance.exports[name] as (...args: ReadonlyArray<number | bigint>) => number | bigint)(
-      ...args,
-    )
-    return { value, fuel: 1_000_000n - fuel.value }
+    arm()
+    const value = enter(name, ...args)
+    return { value, fuel: plenty - left().fuel }
   }
-  return { ...result, instance, fuel, call }
+  return { ...result, instance, arm, left, enter, call }
 }
 
 const one = (
@@ -109,21 +116,21 @@ describe("fuel", () => {
     expect(() => run(one([0x03, 0x40, 0x0c, 0, 0x0b, ...i32(0)])).call("f", 0)).toThrow(
       WebAssembly.RuntimeError,
     )
-    const { fuel, instance } = run(one([...get(0), 0x10, 0]), { depthWordsMax: 1_000_000 })
-    fuel.value = 1_000n
-    expect(() => (instance.exports["f"] as (n: number) => number)(0)).toThrow(WebAssembly.RuntimeError)
-    expect(fuel.value).toBeLessThan(0n)
+    const { arm, enter, left } = run(one([...get(0), 0x10, 0]))
+    arm(1_000n, 1_000_000)
+    expect(() => enter("f", 0)).toThrow(WebAssembly.RuntimeError)
+    expect(left().fuel).toBeLessThan(0n)
   })
 
   it("is charged for memory in bulk by length, before a byte is written", () => {
     // memory.fill(at 0, value 7, length n)
     const parts = one([...i32(0), ...i32(7), ...get(0), 0xfc, 11, 0, ...i32(0)], {}, { memory: [0, 2] })
-    const { call, fuel, instance } = run(parts)
+    const { arm, call, enter, instance } = run(parts)
     expect(call("f", 16_000).fuel - call("f", 0).fuel).toBe(1_000n)
     const bytes = new Uint8Array((instance.exports["memory"] as WebAssembly.Memory).buffer)
     bytes.fill(0)
-    fuel.value = 500n
-    expect(() => (instance.exports["f"] as (n: number) => number)(100_000)).toThrow(WebAssembly.RuntimeError)
+    arm(500n)
+    expect(() => enter("f", 100_000)).toThrow(WebAssembly.RuntimeError)
     expect(bytes.every((byte) => byte === 0)).toBe(true)
   })
 
@@ -142,11 +149,13 @@ describe("depth", () => {
     })
 
   it("traps where a call would go over the limit, and not one call before", () => {
-    const { call, frameWordsLargest, instance } = run(recursive(0))
-    const calls = Math.floor(10_000 / frameWordsLargest)
+    const { call, frameWordsLargest, left } = run(recursive(0))
+    const calls = Math.floor(wordsMax / frameWordsLargest)
     expect(call("f", calls - 1).value).toBe(0)
-    expect(counter(instance, "__depth").value).toBe(0)
+    expect(left().words).toBe(wordsMax)
     expect(() => call("f", calls)).toThrow(WebAssembly.RuntimeError)
+    expect(left().words).toBeLessThan(0)
+    expect(left().fuel).toBeGreaterThan(0n)
   })
 
   it("is counted by parameters, locals and operands", () => {
@@ -203,11 +212,10 @@ describe("state", () => {
 
   it("keeps a start function from running before it is called", () => {
     const parts: Parts = { functions: [{ body: [...i32(3), 0x24, 0] }], globals: [[type.i32, 1]], start: 0 }
-    const { instance, fuel } = run(parts)
+    const { arm, enter, instance } = run(parts)
     expect(counter(instance, "__global_0").value).toBe(0)
-    fuel.value = 100n
-    const start = instance.exports["__start"] as () => void // made of the start function
-    start()
+    arm(100n)
+    enter("__start")
     expect(counter(instance, "__global_0").value).toBe(3)
   })
 
@@ -244,14 +252,14 @@ describe("refusals", () => {
     ["hidden state", wasm(one([...i32(0), 0xd0, 0x70, 0x26, 0, ...i32(0)], {}, { sections: table }))],
     ["hidden state", wasm(one([0xd0, 0x70, ...i32(1), 0xfc, 15, 0], {}, { sections: table }))],
     ["hidden state", wasm(one(i32(0), {}, { globals: [[0x70, 1]] }))],
-    ["reserved name", wasm(one(i32(0), { name: "__fuel" }))],
+    ["reserved name", wasm(one(i32(0), { name: "__allowance" }))],
     ["reserved name", wasm(one(i32(0), { name: "__global_7" }))],
   ] as const)("says %s", (expected, bytes) => {
     expect(refusal(bytes)).toBe(expected)
   })
 
   it("does not refuse names that begin like those of metering", () => {
-    expect(refusal(wasm(one(i32(0), { name: "__fuels" })))).toBe("Instrumented")
+    expect(refusal(wasm(one(i32(0), { name: "__allowances" })))).toBe("Instrumented")
   })
 })
 
@@ -300,18 +308,16 @@ describe("an instrumented module", () => {
           a: number,
           b: number,
         ) => number // as declared
-        const { call, fuel, instance } = run(parts)
-        const metered = instance.exports["f"] as (a: number, b: number) => number // as declared
+        const { arm, call, enter, left } = run(parts)
         const expected = outcome(() => original(a, b))
         expect(outcome(() => call("f", a, b).value)).toBe(expected)
         if (typeof expected === "string") return
         const once = call("f", a, b).fuel
         expect(call("f", a, b).fuel).toBe(once)
-        fuel.value = 1_000_000n
-        metered(a, b)
-        metered(a, b)
-        expect(1_000_000n - fuel.value).toBe(2n * once)
-        expect(counter(instance, "__depth").value).toBe(0)
+        arm()
+        enter("f", a, b)
+        enter("f", a, b)
+        expect(left()).toEqual({ fuel: plenty - 2n * once, words: wordsMax })
         ended++
       }),
       { numRuns: 300, seed: 7 },

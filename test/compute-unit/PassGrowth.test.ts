@@ -2,10 +2,11 @@
 import { execFile } from "node:child_process"
 import { promisify } from "node:util"
 import { describe, expect, it } from "vitest"
+import * as Allowance from "../../compute-unit/Allowance.ts"
 import { instrument } from "../../compute-unit/Instrumentation.ts"
 import { f64, get, i64, type Parts, type, wasm } from "./WasmModule.ts"
 
-const options = { depthWordsMax: 10_000, frameWordsMax: 1_024, chargeValues: true, authored: true }
+const options = { frameWordsMax: 1_024, chargeValues: true, authored: true }
 
 const made = (parts: Parts) => {
   const result = instrument(wasm(parts), options)
@@ -13,8 +14,10 @@ const made = (parts: Parts) => {
   const instance = new WebAssembly.Instance(new WebAssembly.Module(result.bytes), {})
   const live = instance.exports as Record<string, WebAssembly.Global> &
     Record<string, (...args: ReadonlyArray<number | bigint>) => number | bigint> // the module's and the pass's
-  live["__fuel"]!.value = 1_000_000_000_000_000n
-  return { ...result, live }
+  const arm = (fuel: bigint) => void (live["__allowance"]!.value = Allowance.of(fuel, 10_000))
+  const left = () => Allowance.fuel(live["__allowance"]!.value as bigint) // an i64
+  arm(1_000_000_000_000n)
+  return { ...result, live, arm, left }
 }
 
 /** A module whose `f` grows memory by as many pages as it is told. */
@@ -25,13 +28,13 @@ const growing = (...memory: ReadonlyArray<number>): Parts => ({
 
 describe("memory.grow of an author's module", () => {
   const grow = (memory: ReadonlyArray<number>, pagesMax: number) => {
-    const { live } = made(growing(...memory))
+    const { live, left } = made(growing(...memory))
     live["__pages_max"]!.value = pagesMax
     return (pages: number) => {
       live["__denied"]!.value = 0
-      const fuel = live["__fuel"]!.value as bigint // an i64
+      const before = left()
       const value = live["f"]!(pages)
-      const used = fuel - (live["__fuel"]!.value as bigint) // an i64
+      const used = before - left()
       return { value, denied: live["__denied"]!.value, used }
     }
   }
@@ -68,9 +71,10 @@ describe("memory.grow of an author's module", () => {
     const to = grow([0, 1], 10)
     const none = to(0).used
     expect([to(3).used - none, to(100).used - none]).toEqual([3n * 4_096n, 100n * 4_096n])
-    const { live } = made(growing(0, 1))
+    expect(to(-1).used - none).toBe(65_536n * 4_096n)
+    const { live, arm } = made(growing(0, 1))
     live["__pages_max"]!.value = 10
-    live["__fuel"]!.value = 5_000n
+    arm(5_000n)
     expect(() => live["f"]!(1)).toThrow(WebAssembly.RuntimeError)
     expect((live["memory"] as unknown as WebAssembly.Memory).buffer.byteLength).toBe(65_536)
   })
@@ -79,7 +83,7 @@ describe("memory.grow of an author's module", () => {
     const { bytes } = made(growing(0, 1))
     const script = `
       const { exports } = new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.from(${JSON.stringify([...bytes])})), {})
-      exports.__fuel.value = 1_000_000_000n
+      exports.__allowance.value = ${Allowance.of(1_000_000_000n, 10_000)}n
       exports.__pages_max.value = 30
       const said = [exports.f(19), exports.__denied.value]
       try { said.push(exports.f(1)) } catch (error) { said.push(error.message) }

@@ -127,8 +127,8 @@ const memory: ReadonlyArray<Attack> = [
     `(loop $on (br_if $on (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) (unreachable)`,
   ),
   starves(
-    "all memory at once",
-    `(if (i32.eq (memory.grow (i32.const 65535)) (i32.const -1)) (then (unreachable)))`,
+    "5,000 pages of memory at once",
+    `(if (i32.eq (memory.grow (i32.const 5000)) (i32.const -1)) (then (unreachable)))`,
   ),
   starves(
     "memory page by page, each filled",
@@ -270,24 +270,61 @@ const noop: ReadonlyArray<Section> = [
 
 // ---- what takes a compiler's time
 
+const op = { block: [0x02, 0x40], end: [0x0b], get: [0x20, 0], brIf: 0x0d, brTable: 0x0e, if: [0x04, 0x40] }
+
+const filled = (count: number, of: ReadonlyArray<number>): Uint8Array =>
+  Buffer.alloc(count * of.length, Uint8Array.from(of))
+
+const vector = (entries: ReadonlyArray<Uint8Array>): Uint8Array =>
+  Buffer.concat([Uint8Array.from(Wasm.unsigned(entries.length)), ...entries])
+
+const body = (...code: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const all = Buffer.concat([Uint8Array.of(0), ...code, Uint8Array.of(0x0b)])
+  return Buffer.concat([Uint8Array.from(Wasm.unsigned(all.length)), all])
+}
+
+/** Alloc, handle, and functions of an i32, the first of which handle calls once, and then traps; in bytes. */
+const bomb = (...functions: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const exported = (name: string, kind: number, index: number) =>
+    Uint8Array.of(...Wasm.name(name), kind, index)
+  const unlessSpawned = [...op.get, 0x2d, 0, 8, 0x41, 48, 0x46, ...op.if, 0x42, 0, 0x0f, ...op.end]
+  const handle = Uint8Array.of(...unlessSpawned, 0x41, 0, 0x10, 2, 0)
+  const type = (takes: ReadonlyArray<number>, gives: ReadonlyArray<number>) =>
+    Uint8Array.of(0x60, takes.length, ...takes, gives.length, ...gives)
+  return bytes(
+    [1, vector([type([0x7f], [0x7f]), type([0x7f, 0x7f], [0x7e]), type([0x7f], [])])],
+    [3, vector([Uint8Array.of(0), Uint8Array.of(1), ...functions.map(() => Uint8Array.of(2))])],
+    [5, vector([Uint8Array.of(0, 1)])],
+    [7, vector([exported("memory", 2, 0), exported("alloc", 0, 0), exported("handle", 0, 1)])],
+    [10, vector([body(Uint8Array.of(0x41, 0x80, 8)), body(handle), ...functions.map((code) => body(code))])],
+  )
+}
+
+const explodes = (name: string, ...functions: ReadonlyArray<Uint8Array>): Attack => ({
+  name,
+  module: () => bomb(...functions),
+  ends: { reason: "trapped", says: "the program trapped" },
+})
+
 const most = caps.plainFunctionBytesMax
 
-/** Calls a function of this code once. */
-const compiled = (name: string, code: string): Attack =>
-  traps(name, "(call $f (i32.const 0)) (unreachable)", { more: `(func $f (param i32) ${code})` })
+const nested = (count: number, code: ReadonlyArray<number>, times: number): Uint8Array =>
+  Buffer.concat([filled(count, op.block), filled(times, code), filled(count, op.end)])
 
 const bombs: ReadonlyArray<Attack> = [
-  compiled("a function that does nothing at great length", repeated(most - 100, "nop")),
-  compiled("10,000 blocks within each other", `${repeated(10_000, "block")} ${repeated(10_000, "end")}`),
-  compiled(
-    "branches out of 6,000 blocks within each other",
-    `${repeated(6_000, "block")} ${repeated(6_000, "local.get 0 br_if 5999")} ${repeated(6_000, "end")}`,
+  explodes("a function that does nothing at great length", filled(most - 2, [1])),
+  explodes("20,000 blocks within each other", nested(20_000, [], 0)),
+  explodes(
+    "branches out of 8,000 blocks within each other",
+    nested(8_000, [...op.get, op.brIf, ...Wasm.unsigned(7_999)], 8_000),
   ),
-  compiled("a table of 20,000 branches", `block local.get 0 br_table ${repeated(20_000, "0")} end`),
-  compiled("2,000 ways through a function", repeated(2_000, "local.get 0 if nop else nop end")),
-  traps("60,000 functions", "(call $last) (unreachable)", {
-    more: `${repeated(60_000, "(func)")} (func $last)`,
-  }),
+  explodes(
+    "a table of 60,000 branches",
+    nested(1, [...op.get, op.brTable, ...Wasm.unsigned(60_000), ...filled(60_001, [0])], 1),
+  ),
+  explodes("2,000 ways through a function", filled(2_000, [...op.get, ...op.if, 1, 5, 1, ...op.end])),
+  explodes("60 functions as long as may be", ...Array.from({ length: 60 }, () => filled(most - 2, [1]))),
+  explodes("60,000 functions", ...Array.from({ length: 60_000 }, () => new Uint8Array(0))),
 ]
 
 const starting = (body: string): Parts => ({ more: `(start $begin) (func $begin ${body})` })
@@ -341,9 +378,9 @@ const refusals: ReadonlyArray<Attack> = [
   refusedText("a thousand million places in tables", "elements in its tables; at most 65536", {
     more: repeated(100, "(table 10000000 funcref)"),
   }),
-  refusedText("a function of a megabyte", "bytes in its function", {
-    more: `(func ${repeated(1_000_000, "nop")})`,
-  }),
+  refused("a function of a megabyte", "it has a function of 1000002 bytes", () =>
+    bomb(filled(1_000_000, [1])),
+  ),
 ]
 
 export const attacks: ReadonlyArray<Attack> = [

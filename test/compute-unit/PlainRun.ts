@@ -53,7 +53,7 @@ export interface Attacked {
   /** How its first turn ended, and whether the second ended the same for the same fuel. */
   readonly reason: string | undefined
   readonly message: string | undefined
-  readonly fuelUsed: string | undefined
+  readonly fuelUsed: string
   readonly again: boolean
   /** Whether memory, globals and size are those of before. */
   readonly kept: boolean
@@ -66,9 +66,11 @@ const limits: Turn.Limits = { fuel: 50_000_000n, memoryPagesMax: 1_024 }
 const attacked = ({ name, module }: Attack, machine: Turn.Machine): Omit<Attacked, "neighbour"> => {
   const bytes = module()
   const [booted, second] = [tried(bytes, limits), tried(bytes, limits)]
-  const none = { reason: undefined, message: undefined, fuelUsed: undefined }
-  if (booted._tag === "ModuleInvalid" || second._tag === "ModuleInvalid")
-    return { name, refused: shown(booted), ...none, again: shown(booted) === shown(second), kept: true }
+  const none = { reason: undefined, message: undefined, fuelUsed: "none" }
+  if (booted._tag === "ModuleInvalid") {
+    const again = shown(booted) === shown(second)
+    return { name, refused: booted.message, ...none, again, kept: true }
+  }
   const of = stage(bytes, { machine, limits, name })
   of.spawn()
   const state = () => [of.root, of.memory.wasmPages, Bytes.toHex(of.memory.globals)].join()
