@@ -107,6 +107,7 @@ const run = (
   memory: Turn.Memory,
   message: Message.Message,
   entry: Entry,
+  more: boolean,
 ): Ran => {
   const { process, metadata } = state
   const input = inputOf(state, message, entry)
@@ -120,7 +121,7 @@ const run = (
   const limits = ProcessState.limitsOf(process)
   const turn =
     entry.upgrade === undefined
-      ? machine.turn(memory, input, limits, objection)
+      ? machine.turn(memory, input, limits, objection, more)
       : upgrade(machine, state, memory, entry.upgrade, input, objection)
   const { slot } = entry
   const trace = {
@@ -176,15 +177,18 @@ const refusedUpgrade = ({ detail, file, line, column }: Invalid): Turn.Failed =>
   console: [],
 })
 
-/** Evaluates the next slot. What fails in it is its outcome; only a host fault is thrown. */
-export const evaluate = (machine: Turn.Machine, state: State, entry: Entry): Evaluated => {
+/**
+ * Evaluates the next slot. What fails in it is its outcome; only a host fault is thrown. Where `more` slots follow at
+ * once, `ownBytes` may be of a slot before.
+ */
+export const evaluate = (machine: Turn.Machine, state: State, entry: Entry, more = false): Evaluated => {
   const message = ProcessState.read(entry.item)
   const { metadata, memory } = state
   const ran = (): Ran => {
     if (entry.inadmissible !== undefined)
       return undone(entry.slot, message.id, { reason: "inadmissible", message: entry.inadmissible })
     receive(metadata, message, entry)
-    if (memory instanceof Turn.Memory) return run(machine, state, memory, message, entry)
+    if (memory instanceof Turn.Memory) return run(machine, state, memory, message, entry, more)
     const { detail, file, line, column } = memory
     return undone(entry.slot, message.id, {
       reason: "module invalid",
@@ -193,6 +197,7 @@ export const evaluate = (machine: Turn.Machine, state: State, entry: Entry): Eva
   }
   const done = ran()
   state.slot = entry.slot
+  if (!more && state.memory instanceof Turn.Memory) state.memory.settle()
   return {
     ...done,
     stateRoot: entry.root ? ProcessState.stateRoot(state) : undefined,

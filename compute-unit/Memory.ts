@@ -1,12 +1,14 @@
 /**
  * Memory: what a process remembers between turns, as 4 KiB pages of its own over the boot image of its module.
  *
- *     own pages (about ten) -> boot image (about eighty pages that are not zero, shared) -> zero
+ *     own pages (about thirty) -> boot image (about 130 pages that are not zero, shared) -> zero
  *
  * Copy-on-write is how it is stored, never part of what it is: two memories with equal bytes have equal roots,
- * however their pages came about.
+ * however their pages came about. Turns may be ahead of what is kept: they are settled before anybody looks.
  */
 import { type BootImage, pageBytes, pagesPerWasmPage, zeroHash, zeroPage } from "./BootImage.ts"
+import { OpenPages } from "./OpenPages.ts"
+import { OwnPages } from "./OwnPages.ts"
 import { hashPage, type PageHash, PageTree } from "./PageTree.ts"
 
 /** Everything by which a memory differs from its boot image, as plain data. */
@@ -16,16 +18,29 @@ export interface Difference {
   readonly pages: ReadonlyArray<readonly [index: number, bytes: Uint8Array]>
 }
 
+/** Pages of all processes of a thread that are not packed: 64 MiB. */
+const open = new OpenPages(16_384)
+
+/** A process with more pages is not packed: that would hold the others of its thread up. */
+const packedPagesMax = 1_024
+
 export class Memory {
   readonly boot: BootImage
-  /** Pages that differ from the boot image, by index. Commits write into them. */
-  readonly own: Map<number, Uint8Array>
+  /** The own pages that are kept, whatever turns are ahead. */
+  readonly kept: OwnPages
+  /** Brings what turns wrote that are ahead. */
+  #bring: (() => void) | undefined
   #wasmPages: number
   #globals: Uint8Array
   #version = 0
+  /** Turns that stood since one failed: how far others may go ahead. */
+  stood = 0
+  /** What `ownBytes` was, and of which version. */
+  #counted = { version: -1, bytes: 0 }
   #tree: PageTree | undefined
-  /** Pages that changed since the tree was brought up to date. */
-  readonly #stale: Set<number>
+  /** Pages that changed since the tree was brought up to date, where there is one. */
+  readonly #stale = new Set<number>()
+  readonly #self = new WeakRef(this)
 
   constructor(
     boot: BootImage,
@@ -33,10 +48,9 @@ export class Memory {
   ) {
     this.boot = boot
     this.#globals = difference.globals
-    this.own = new Map(difference.pages)
     this.#wasmPages = difference.wasmPages
-    this.#stale = new Set(this.own.keys())
-    this.#staleFrom(boot.wasmPages)
+    this.kept = new OwnPages(boot, difference.pages)
+    this.use()
   }
 
   /** Size in WebAssembly pages of 64 KiB. */
@@ -51,39 +65,89 @@ export class Memory {
 
   /** Mutable globals after the last turn, as 64-bit patterns. */
   get globals(): Uint8Array {
+    this.settle()
     return this.#globals
   }
 
-  /** Bytes that are this memory's alone. */
+  /** Pages that differ from the boot image, by index. */
+  get own(): ReadonlyMap<number, Uint8Array> {
+    this.settle()
+    this.use()
+    return this.kept.all
+  }
+
+  /** Bytes of the pages that differ from the boot image, as they were when it was last looked at. */
   get ownBytes(): number {
-    return this.own.size * pageBytes
+    if (this.#counted.version !== this.#version)
+      this.#counted = { version: this.#version, bytes: this.#differing().length * pageBytes }
+    return this.#counted.bytes
   }
 
   page(index: number): Uint8Array {
     return this.own.get(index) ?? this.boot.pages[index] ?? zeroPage
   }
 
-  /** Takes over what a turn wrote: the pages at `indices` of `bytes`, which is the whole memory, and its globals. */
+  /** Says that turns have run which it has not seen; `bring` commits what they wrote, when somebody looks. */
+  ahead(bring: (() => void) | undefined): void {
+    this.#bring = bring
+  }
+
+  /** Commits what turns wrote that are ahead. */
+  settle(): void {
+    const bring = this.#bring
+    if (bring === undefined) return
+    this.#bring = undefined
+    try {
+      bring()
+    } catch (error) {
+      this.#bring = bring // a fault of the host: the turns still stand
+      throw error
+    }
+  }
+
+  /** Takes over what turns wrote: the pages at `indices` of `bytes`, which is the whole memory, and its globals. */
   commit(indices: Iterable<number>, bytes: Buffer, globals: Uint8Array): void {
     const before = this.#wasmPages
+    this.#bring = undefined
     this.#globals = globals
     this.#wasmPages = bytes.length / (pageBytes * pagesPerWasmPage)
     this.#version++
+    const { all } = this.kept
     for (const index of indices) {
       const page = bytes.subarray(index * pageBytes, (index + 1) * pageBytes)
-      const kept = this.own.get(index)
-      // Written in place, because a fresh page costs more than all else that is done with it.
-      if (kept !== undefined) kept.set(page)
-      else if (this.boot.pages[index] !== undefined || !page.equals(zeroPage))
-        this.own.set(index, new Uint8Array(page))
+      if (all.has(index) || this.boot.pages[index] !== undefined || !page.equals(zeroPage))
+        this.kept.put(index, page)
       this.#stale.add(index)
     }
-    this.#staleFrom(before)
+    for (const index of this.#grownFrom(before)) this.#stale.add(index)
+    this.use()
+  }
+
+  /** Notes that it is used just now: the pages of those that are not are packed first. */
+  use(): void {
+    const pages = this.kept.all.size
+    if (pages > packedPagesMax) open.remove(this.#self)
+    else open.use(this.#self, Math.max(1, pages))
+  }
+
+  /** Packs its pages until it is used again; false where turns are ahead of them. */
+  pack(): boolean {
+    if (this.#bring !== undefined) return false
+    this.kept.pack()
+    this.#tree = undefined
+    open.remove(this.#self)
+    return true
   }
 
   /** Merkle root over the SHA-256 of every page by index. Hashes only what changed since it was last asked for. */
   root(): Uint8Array {
-    this.#tree ??= new PageTree(this.boot.tree)
+    const { own } = this
+    if (this.#tree === undefined) {
+      this.#tree = new PageTree(this.boot.tree)
+      this.#stale.clear()
+      for (const indices of [own.keys(), this.#grownFrom(this.boot.wasmPages)])
+        for (const index of indices) this.#stale.add(index)
+    }
     const stale = [...this.#stale].toSorted((a, b) => a - b)
     this.#tree.update(stale.map((index) => [index, this.#hashOf(index)]))
     this.#stale.clear()
@@ -93,29 +157,37 @@ export class Memory {
   /** A memory equal to this one that goes its own way. */
   copy(): Memory {
     const made = new Memory(this.boot, this.difference())
-    if (this.#tree === undefined) return made
-    made.#tree = this.#tree.copy()
-    made.#stale.clear()
+    made.#tree = this.#tree?.copy()
     for (const index of this.#stale) made.#stale.add(index)
     return made
   }
 
   difference(): Difference {
-    const pages = [...this.own].toSorted(([a], [b]) => a - b)
-    return {
-      wasmPages: this.#wasmPages,
-      globals: this.#globals,
-      pages: pages.map(([index, page]) => [index, new Uint8Array(page)]),
-    }
+    this.settle()
+    const differ = this.#differing().toSorted(([a], [b]) => a - b)
+    const bytes = new Uint8Array(differ.length * pageBytes)
+    const pages = differ.map(([index, page], at) => {
+      const copy = bytes.subarray(at * pageBytes, (at + 1) * pageBytes)
+      copy.set(page)
+      return [index, copy] as const
+    })
+    return { wasmPages: this.#wasmPages, globals: this.#globals, pages }
+  }
+
+  /** Own pages without those that have come to be the boot image's again. */
+  #differing(): Array<[index: number, page: Uint8Array]> {
+    return [...this.kept.all].filter(
+      ([index, page]) => Buffer.compare(page, this.boot.pages[index] ?? zeroPage) !== 0,
+    )
   }
 
   #hashOf(index: number): PageHash {
-    const page = this.page(index)
+    const page = this.kept.all.get(index) ?? this.boot.pages[index] ?? zeroPage
     return page === zeroPage ? zeroHash : hashPage(page)
   }
 
   /** Pages that memory grew by count, zero or not. */
-  #staleFrom(wasmPages: number): void {
-    for (let i = wasmPages * pagesPerWasmPage; i < this.#wasmPages * pagesPerWasmPage; i++) this.#stale.add(i)
+  *#grownFrom(wasmPages: number): Generator<number> {
+    for (let i = wasmPages * pagesPerWasmPage; i < this.#wasmPages * pagesPerWasmPage; i++) yield i
   }
 }

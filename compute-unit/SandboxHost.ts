@@ -22,8 +22,9 @@ export const make = (onTurn: () => void = () => {}): ((request: Request) => Repl
   const handleOpen = (request: OfProcess, state: ProcessState.ProcessState): Reply => {
     switch (request.kind) {
       case "run": {
-        const evaluated = request.entries.map((entry) => {
-          const one = Evaluation.evaluate(machine, state, entry)
+        const last = request.entries.length - 1
+        const evaluated = request.entries.map((entry, i) => {
+          const one = Evaluation.evaluate(machine, state, entry, i < last)
           onTurn()
           return one
         })

@@ -29,6 +29,9 @@ const domain = Bytes.block(Bytes.fromText("heddle/snapshot/1"))
 /** All that a snapshot can hold: full memory and every view and counter, with room. */
 const bytesMax = 1.25 * Limit.memoryPagesMax * 65_536
 
+/** Most snapshots are unpacked in one piece. */
+const chunkSize = 262_144
+
 class Malformed extends Error {}
 
 const compression = { [zlib.constants.ZSTD_c_compressionLevel]: 1 }
@@ -75,6 +78,7 @@ const readText = (reader: Bytes.Reader): string => {
   return text
 }
 
+/** Its pages lie in the bytes that are read: a memory made of them has copies of its own. */
 const readMemory = (reader: Bytes.Reader): Difference => {
   const wasmPages = reader.u32()
   if (wasmPages > Limit.memoryPagesMax) throw new Malformed(`${wasmPages} pages of 64 KiB are too many`)
@@ -84,7 +88,7 @@ const readMemory = (reader: Bytes.Reader): Difference => {
     const index = reader.u32()
     if (index <= last || index >= wasmPages * pagesPerWasmPage)
       throw new Malformed(`page ${index} is out of place`)
-    pages.push([index, Bytes.copy(reader.take(pageBytes))])
+    pages.push([index, reader.take(pageBytes)])
     last = index
   }
   return { wasmPages, globals, pages }
@@ -107,7 +111,10 @@ const read = (reader: Bytes.Reader): Snapshot => {
 
 const decompress = (bytes: Uint8Array): Uint8Array => {
   try {
-    const { buffer, byteOffset, length } = zlib.zstdDecompressSync(bytes, { maxOutputLength: bytesMax })
+    const { buffer, byteOffset, length } = zlib.zstdDecompressSync(bytes, {
+      maxOutputLength: bytesMax,
+      chunkSize,
+    })
     return new Uint8Array(buffer, byteOffset, length)
   } catch {
     throw new Malformed("it can't be decompressed")

@@ -10,11 +10,11 @@ import type * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
 import type { BootImage, Program } from "./BootImage.ts"
 import * as Emission from "./Emission.ts"
-import { Ended, type EndReason, outOfFuel, spoken, Threw } from "./Ending.ts"
+import { Ended, type EndReason, HostFault, outOfFuel, spoken, Threw } from "./Ending.ts"
 import * as Engine from "./Engine.ts"
 import type { Guest, Limits, Task } from "./Guest.ts"
 import { GuestScript } from "./GuestScript.ts"
-import { Instance } from "./Instance.ts"
+import { Instance, type Step } from "./Instance.ts"
 import { Memory } from "./Memory.ts"
 import * as PlainOutput from "./PlainOutput.ts"
 import { Recent } from "./Recent.ts"
@@ -75,7 +75,7 @@ const failedOf = (error: unknown, ran: Ran): Failed => {
 }
 
 /** What becomes of the memory of a task that went well. */
-type Keeping = "kept" | "thrown away"
+type Keeping = "kept" | "kept, more follow" | "thrown away"
 
 /** How a task ended; one that went well with what it hands over. */
 type Result = (Done & { readonly state: string | undefined }) | Failed
@@ -87,9 +87,19 @@ export class Machine {
   readonly #programs = new WeakMap<Program, number>()
   #programsSeen = 0
 
-  /** Runs a message and keeps what it did, unless `objection` says in words why it may not be kept. */
-  turn(memory: Memory, input: TurnInput, limits: Limits, objection: Objection = () => undefined): TurnResult {
-    return this.#run(memory, "turn", this.#words(memory, input), input, limits, "kept", objection)
+  /**
+   * Runs a message and keeps what it did, unless `objection` says in words why it may not be kept. Where `more` turns of
+   * the process follow at once, what it wrote may be copied out with theirs.
+   */
+  turn(
+    memory: Memory,
+    input: TurnInput,
+    limits: Limits,
+    objection: Objection = () => undefined,
+    more = false,
+  ): TurnResult {
+    const keeping = more ? "kept, more follow" : "kept"
+    return this.#run(memory, "turn", this.#words(memory, input), input, limits, keeping, objection)
   }
 
   /** Runs a message and keeps nothing. */
@@ -155,6 +165,7 @@ export class Machine {
     limits: Limits,
     clock: number,
   ): Ran & { readonly text: string } {
+    memory.settle()
     const { instance, key } = this.#instanceFor(memory)
     const { guest } = instance
     if (!(guest instanceof GuestScript))
@@ -187,31 +198,81 @@ export class Machine {
     keeping: Keeping,
     objection: Objection = () => undefined,
   ): Result {
+    // What a task did that is thrown away is undone by what is kept.
+    if (keeping === "thrown away") memory.settle()
     const { instance, key } = this.#instanceFor(memory)
-    const { guest } = instance
+    const { guest, wasmPages: size } = instance
+    this.#load(instance, key, memory)
     const ran = (): Ran => ({ fuelUsed: guest.fuelUsed, console: guest.channel.console })
+    const { timestamp: clock, message } = input
     let result: Result
     try {
-      instance.load(memory)
-      guest.arm(limits, input.timestamp, input.message.data)
+      guest.arm(limits, clock, message.data)
       const said = guest.run(task, words)
       guest.disarm()
       result = readSaid(said, guest, input, ran())
+      const refused = result._tag === "Done" ? objection(result.emission) : undefined
+      if (refused !== undefined) result = failure("output too large", refused, ran())
+      if (keeping !== "thrown away") memory.stood = result._tag === "Done" ? memory.stood + 1 : 0
+      if (result._tag === "Failed" || keeping === "thrown away") this.#undo(memory, instance, key)
+      else if (keeping === "kept") instance.commit()
+      else instance.stand({ task, words, data: message.data, clock, limits, fuelUsed: result.fuelUsed })
     } catch (error) {
       // A trap leaves the engine as it fell; only what it threw in good order leaves it whole.
-      this.#instances.delete(key)
-      return failedOf(error, ran())
+      this.#throwAway(memory, instance, key)
+      const failed = failedOf(error, ran())
+      if (keeping !== "thrown away") memory.stood = 0
+      return failed
     }
-    const message = result._tag === "Done" ? objection(result.emission) : undefined
-    if (message !== undefined) result = failure("output too large", message, ran())
-    if (result._tag === "Done" && keeping === "kept") instance.commit()
-    else if (!instance.rollback()) this.#instances.delete(key)
-    const now = this.#keyOf(memory.boot.program, instance.wasmPages)
-    if (now !== key) {
+    if (instance.wasmPages !== size) {
       this.#instances.delete(key)
-      this.#instances.set(now, instance)
+      this.#instances.set(this.#keyOf(memory.boot.program, instance.wasmPages), instance)
     }
     return result
+  }
+
+  #load(instance: Instance, key: string, memory: Memory): void {
+    try {
+      instance.load(memory)
+    } catch (error) {
+      this.#instances.delete(key)
+      throw error
+    }
+  }
+
+  /** Takes back what a task did. */
+  #undo(memory: Memory, instance: Instance, key: string): void {
+    this.#runAgain(memory, instance.giveUp())
+    if (!instance.rollback()) this.#instances.delete(key)
+  }
+
+  #throwAway(memory: Memory, instance: Instance, key: string): void {
+    this.#instances.delete(key)
+    this.#runAgain(memory, instance.giveUp())
+  }
+
+  /** Turns that stood, and that nothing is kept of, are run again when somebody looks. */
+  #runAgain(memory: Memory, steps: ReadonlyArray<Step>): void {
+    if (steps.length === 0) return
+    memory.ahead(() => {
+      const { instance, key } = this.#instanceFor(memory)
+      const { guest } = instance
+      this.#load(instance, key, memory)
+      try {
+        for (const { task, words, data, clock, limits, fuelUsed } of steps) {
+          guest.arm(limits, clock, data)
+          guest.run(task, words)
+          guest.disarm()
+          if (guest.fuelUsed !== fuelUsed) throw new Error(`${guest.fuelUsed} fuel, and not ${fuelUsed}`)
+        }
+      } catch (error) {
+        this.#instances.delete(key)
+        // Whatever it is, it is no outcome of theirs: that has been told.
+        const what = error instanceof Error ? error.message : String(error)
+        throw new HostFault(`a turn that stood does not run again: ${what}`)
+      }
+      instance.commit()
+    })
   }
 
   #keyOf(program: Program, wasmPages: number): string {
@@ -225,7 +286,9 @@ export class Machine {
     readonly key: string
   } {
     const key = this.#keyOf(program, wasmPages)
-    const instance = this.#instances.get(key) ?? new Instance(program.instantiate(wasmPages))
+    const found = this.#instances.get(key)
+    if (found !== undefined) return { instance: found, key }
+    const instance = new Instance(program.instantiate(wasmPages))
     this.#instances.set(key, instance)
     return { instance, key }
   }
