@@ -3,12 +3,11 @@
  * units that differ in it differ visibly.
  */
 import type { OutboxEntry } from "../runtime/Outcome.ts"
-import * as Bytes from "../runtime/Bytes.ts"
-import * as Hash from "../runtime/Hash.ts"
 import * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
-import * as Merkle from "../runtime/Merkle.ts"
 import * as ViewProof from "../runtime/ViewProof.ts"
+import * as Counts from "./Counts.ts"
+import { ViewTree } from "./ViewTree.ts"
 
 export interface Metadata {
   /** Commits to the spawn message, and so to owner, Authority and limits. */
@@ -39,31 +38,18 @@ export const initial = (spawn: Uint8Array, module: Id.Id, term: number): Metadat
   views: new Map(),
 })
 
-const inOrder = <V>(map: ReadonlyMap<string, V>): Array<readonly [key: Uint8Array, value: V]> =>
-  [...map]
-    .map(([key, value]) => [Bytes.fromText(key), value] as const)
-    .toSorted(([a], [b]) => Bytes.compare(a, b))
+const viewTrees = new WeakMap<Metadata["views"], ViewTree>()
+/** Views that `apply` has changed since their tree was made. */
+const viewsChanged = new WeakSet<Metadata["views"]>()
 
-const counts = (map: ReadonlyMap<string, number>): Uint8Array =>
-  Hash.sha256(Hash.layout("map", ...inOrder(map).flatMap(([key, value]) => [key, Bytes.u64(value)])))
-
-interface SortedViews {
-  readonly sorted: ReadonlyArray<readonly [name: string, value: Uint8Array]>
-  readonly tree: Merkle.Tree
-}
-
-/** Of views as they stand: most turns publish nothing, and the texts are long. `apply` lets go of what it changes. */
-const sortedViews = new WeakMap<Metadata["views"], SortedViews>()
-
-/** Views in the order of their names' bytes, each with the hash of its text, and the tree over them. */
-const viewsOf = ({ views }: Metadata): SortedViews => {
-  const kept = sortedViews.get(views)
-  if (kept !== undefined) return kept
-  const sorted = [...views.entries()]
-    .map(([name, json]) => [name, Hash.sha256(Bytes.fromText(json))] as const)
-    .toSorted(([a], [b]) => Bytes.compare(Bytes.fromText(a), Bytes.fromText(b)))
-  const made = { sorted, tree: Merkle.tree(sorted.map(([name, value]) => ViewProof.viewValue(name, value))) }
-  sortedViews.set(views, made)
+const viewTreeOf = ({ views }: Metadata): ViewTree => {
+  const kept = viewTrees.get(views)
+  if (kept !== undefined) {
+    if (viewsChanged.delete(views)) kept.update(views)
+    return kept
+  }
+  const made = new ViewTree(views)
+  viewTrees.set(views, made)
   return made
 }
 
@@ -73,14 +59,14 @@ const headOf = (metadata: Metadata, handles: Uint8Array): ViewProof.MetadataHead
   module: Id.toBytes(metadata.module),
   term: metadata.term,
   handles,
-  sent: counts(metadata.sent),
-  received: counts(metadata.received),
-  cron: counts(metadata.cron),
-  timers: counts(metadata.timers),
+  sent: Counts.hash(metadata.sent),
+  received: Counts.hash(metadata.received),
+  cron: Counts.hash(metadata.cron),
+  timers: Counts.hash(metadata.timers),
 })
 
 export const hash = (metadata: Metadata, handles: Uint8Array): Uint8Array =>
-  ViewProof.metadataHash(headOf(metadata, handles), metadata.views.size, viewsOf(metadata).tree.root)
+  ViewProof.metadataHash(headOf(metadata, handles), metadata.views.size, viewTreeOf(metadata).root)
 
 /** Opens the state at a view. */
 export const openView = (
@@ -90,8 +76,8 @@ export const openView = (
   memory: ViewProof.MemoryHead | undefined,
   name: string,
 ): ViewProof.Opening => {
-  const { sorted, tree } = viewsOf(metadata)
-  return ViewProof.open({ engine, metadata: headOf(metadata, handles), memory }, sorted, tree, name)
+  const { sorted, whole } = viewTreeOf(metadata)
+  return ViewProof.open({ engine, metadata: headOf(metadata, handles), memory }, sorted, whole, name)
 }
 
 /** What the guest asked to change. */
@@ -102,26 +88,36 @@ export interface Change {
   readonly views: ReadonlyArray<{ readonly name: string; readonly value: string | null }>
 }
 
+/** How many views there would be; no more than there are and come where those are few enough. */
+const viewsAfter = ({ views }: Metadata, change: Change): number => {
+  const most = views.size + change.views.length
+  if (most <= Limit.viewsMax) return most
+  const names = new Set(views.keys())
+  for (const { name, value } of change.views) {
+    if (value === null) names.delete(name)
+    else names.add(name)
+  }
+  return names.size
+}
+
 /** Which bound a change would break, in words for the author; `undefined` where it breaks none. */
 export const broken = (metadata: Metadata, change: Change): string | undefined => {
   const timers = metadata.timers.size + change.outbox.filter((entry) => entry.kind === "timer").length
   if (timers > Limit.timersPendingMax)
     return `${timers} timers pending; at most ${Limit.timersPendingMax} are allowed`
-  const names = new Set(metadata.views.keys())
   for (const { name, value } of change.views) {
-    if (value === null) names.delete(name)
-    else names.add(name)
-    const bytes = value === null ? 0 : Bytes.fromText(value).length
+    const bytes = value === null ? 0 : Buffer.byteLength(value)
     if (bytes > Limit.viewBytesMax)
       return `view "${name}" takes ${bytes} bytes; at most ${Limit.viewBytesMax} are allowed`
   }
-  if (names.size > Limit.viewsMax) return `${names.size} views; at most ${Limit.viewsMax} are allowed`
+  const views = viewsAfter(metadata, change)
+  if (views > Limit.viewsMax) return `${views} views; at most ${Limit.viewsMax} are allowed`
   return undefined
 }
 
 /** Applies a change that breaks no bound, and numbers the outbox. */
 export const apply = (metadata: Metadata, change: Change): ReadonlyArray<OutboxEntry> => {
-  if (change.views.length > 0) sortedViews.delete(metadata.views)
+  if (change.views.length > 0) viewsChanged.add(metadata.views)
   for (const { name, value } of change.views) {
     if (value === null) metadata.views.delete(name)
     else metadata.views.set(name, value)
