@@ -5,6 +5,7 @@ import * as Make from "./make.ts"
 import { order } from "./makeOrder.ts"
 import { outbox } from "./makeOutbox.ts"
 import { outcome } from "./makeOutcome.ts"
+import { plainModule } from "./makePlain.ts"
 import { signature } from "./makeSignatures.ts"
 
 export const files = {
@@ -15,6 +16,7 @@ export const files = {
   "order.json": order,
   "outcome.json": outcome,
   "outbox.json": outbox,
+  "plain-module.json": plainModule,
 }
 
 export const write = (content: unknown): string => `${JSON.stringify(content, null, 1)}\n`
