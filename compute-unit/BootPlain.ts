@@ -2,6 +2,7 @@
  * BootPlain: from a plain module to its image: held against what an engine asks of it (spec 04 §10), passed, linked, and
  * its start function run.
  */
+import v8 from "node:v8"
 import * as Bytes from "../runtime/Bytes.ts"
 import { BootImage, type Program } from "./BootImage.ts"
 import { HostFault } from "./Ending.ts"
@@ -21,6 +22,10 @@ const compile = (bytes: Uint8Array): WebAssembly.Module => {
     throw new HostFault(error instanceof Error ? error.message : "a module does not compile")
   }
 }
+
+// Small functions that are inlined keep their values in the caller's frame, and which are is up to what ran before: so would
+// it be whether the native stack ends before the words do. Off as a whole (`--no-wasm-inlining`) V8 crashes once it runs.
+v8.setFlagsFromString("--wasm-inlining-max-size=0")
 
 const compiled = (bytes: Uint8Array): Compiled => {
   PlainModule.examine(bytes)

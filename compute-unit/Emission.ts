@@ -106,7 +106,8 @@ const readReply = (said: Record<string, unknown>): Reply => {
 const readView = ({ name, value }: Record<string, unknown>): Emission["views"][number] => {
   const json = value === null ? null : text(value, "a view")
   if (json !== null && Bytes.fromText(json).length > Limit.viewBytesMax) refuse("a view is too large")
-  return { name: text(name, "the name of a view"), value: json }
+  // Halves of pairs are equal as bytes, which is what names are known by.
+  return { name: text(name, "the name of a view").toWellFormed(), value: json }
 }
 
 const readFailure = (said: Record<string, unknown>): HandlerFailure => {

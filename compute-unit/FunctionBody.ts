@@ -81,6 +81,8 @@ export class FunctionBody {
   /** Whether the global is ahead of `left`, because a call came in between. */
   #stale = false
   #values = 0
+  /** Most operands that a call in it takes: a first tier has them on the stack once more for the callee. */
+  #passedMax = 0
   /** Whether the global is written before its end, beside loops. */
   #writes = false
   /** Whether a branch leads to its end. */
@@ -105,8 +107,8 @@ export class FunctionBody {
     this.#blocks = new Blocks(this.#first, this.#type.gives.length)
     while (this.#blocks.depth > 0) this.#instruction()
 
-    const values = context.chargeValues ? this.#values : 0
-    this.words = frameWordsFixed + frameWordsScratch + locals + this.#blocks.heightMax + values
+    const kept = context.chargeValues ? this.#values + this.#passedMax : 0
+    this.words = frameWordsFixed + frameWordsScratch + locals + this.#blocks.heightMax + kept
     if (this.words > context.frameWordsMax)
       throw new Refused(
         "frame too large",
@@ -283,6 +285,7 @@ export class FunctionBody {
     this.#write()
     this.#stale = true
     this.#values += gives.length
+    this.#passedMax = Math.max(this.#passedMax, takes.length)
     this.#blocks.take(takes.length)
     this.#blocks.give(gives.length)
   }

@@ -52,6 +52,7 @@ export class Instance {
   #ahead: Array<Step> = []
   #aheadFuel = 0n
   #aheadBytes = 0
+  #spoiled = false
 
   constructor(guest: Guest) {
     this.guest = guest
@@ -71,7 +72,8 @@ export class Instance {
   load(memory: Memory): void {
     if (this.#ahead.length > 0) {
       if (this.#memory === memory) return
-      this.#memory!.settle() // it is the loaded one that is ahead
+      if (this.#memory!.isAhead) this.#memory!.settle()
+      else this.#drop()
     }
     memory.settle()
     memory.use()
@@ -104,8 +106,19 @@ export class Instance {
     memory.ahead(() => this.commit())
   }
 
+  /** Whether a commit failed in it: what stands in the guest is then nobody's. */
+  get isSpoiled(): boolean {
+    return this.#spoiled
+  }
+
   /** Makes what turns wrote the process's own. */
   commit(): void {
+    this.#spoiled = true
+    this.#commit()
+    this.#spoiled = false
+  }
+
+  #commit(): void {
     const memory = this.#memory!
     const { bytes } = this.guest
     const before = this.#standingBytes.length
@@ -115,9 +128,15 @@ export class Instance {
       given(() => this.#standing.grow((bytes.length - before) / wasmPageBytes))
       this.#standingBytes = Buffer.from(this.#standing.buffer)
     }
-    this.#forget()
     memory.commit(changed, bytes, this.guest.globals)
+    this.#forget()
     this.#note(memory)
+  }
+
+  /** Takes back what a process left ahead that is no more. Memory did not grow: a turn in which it does is committed. */
+  #drop(): void {
+    this.#forget()
+    this.rollback()
   }
 
   /** Takes back what is not kept; false where memory grew, which can't be taken back. */

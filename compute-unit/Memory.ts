@@ -105,6 +105,16 @@ export class Memory {
     }
   }
 
+  /** Whether turns have run which it has not seen. */
+  get isAhead(): boolean {
+    return this.#bring !== undefined
+  }
+
+  /** Gives up what turns wrote that are ahead: nobody will look at it any more. */
+  discard(): void {
+    this.#bring = undefined
+  }
+
   /** Takes over what turns wrote: the pages at `indices` of `bytes`, which is the whole memory, and its globals. */
   commit(indices: Iterable<number>, bytes: Buffer, globals: Uint8Array): void {
     const before = this.#wasmPages
@@ -176,6 +186,7 @@ export class Memory {
 
   /** Own pages without those that have come to be the boot image's again. */
   #differing(): Array<[index: number, page: Uint8Array]> {
+    this.use()
     return [...this.kept.all].filter(
       ([index, page]) => Buffer.compare(page, this.boot.pages[index] ?? zeroPage) !== 0,
     )

@@ -87,9 +87,7 @@ const examineCode = (section: Reader): void => {
   for (let n = 0; n < count; n++) {
     const { length } = section.block()
     if (length > caps.plainFunctionBytesMax)
-      throw new ModuleRefused(
-        `it has a function of ${length} bytes; at most ${caps.plainFunctionBytesMax} are allowed`,
-      )
+      atMost(length, caps.plainFunctionBytesMax, `bytes in its function ${n}`)
   }
 }
 

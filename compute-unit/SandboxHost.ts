@@ -19,6 +19,12 @@ export const make = (onTurn: () => void = () => {}): ((request: Request) => Repl
   const machine = new Turn.Machine()
   const processes = new Map<Id.ProcessId, ProcessState.ProcessState>()
 
+  const remove = (process: Id.ProcessId): void => {
+    const memory = processes.get(process)?.memory
+    if (memory instanceof Turn.Memory) memory.discard()
+    processes.delete(process)
+  }
+
   const handleOpen = (request: OfProcess, state: ProcessState.ProcessState): Reply => {
     switch (request.kind) {
       case "run": {
@@ -44,7 +50,7 @@ export const make = (onTurn: () => void = () => {}): ((request: Request) => Repl
       case "prove":
         return { kind: "proven", proof: ProcessState.prove(state, request.view) }
       case "close":
-        processes.delete(request.process)
+        remove(request.process)
         return done
     }
   }
@@ -59,12 +65,14 @@ export const make = (onTurn: () => void = () => {}): ((request: Request) => Repl
         return invalid === undefined ? done : { kind: "invalid", invalid }
       }
       case "open":
+        remove(request.opening.process)
         processes.set(request.opening.process, ProcessState.open(request.opening))
         return done
       case "restore": {
         const { opening, snapshot, stateRoot } = request
         const state = ProcessState.restore(opening, snapshot, stateRoot)
         if (typeof state === "string") return { kind: "refused", detail: state }
+        remove(opening.process)
         processes.set(opening.process, state)
         return done
       }
@@ -81,7 +89,7 @@ export const make = (onTurn: () => void = () => {}): ((request: Request) => Repl
       return handle(request)
     } catch (error) {
       // A fault of the host is no outcome: the process goes back to its log, and its neighbours go on.
-      if ("process" in request) processes.delete(request.process)
+      if ("process" in request) remove(request.process)
       if (error instanceof ProcessState.Unknown) return { kind: "engine unknown", engine: error.engine }
       if (error instanceof Engine.EngineInvalid) return { kind: "refused", detail: error.message }
       return { kind: "lost", detail: error instanceof Error ? error.message : String(error), own: true }

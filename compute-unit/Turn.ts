@@ -287,7 +287,7 @@ export class Machine {
   } {
     const key = this.#keyOf(program, wasmPages)
     const found = this.#instances.get(key)
-    if (found !== undefined) return { instance: found, key }
+    if (found?.isSpoiled === false) return { instance: found, key }
     const instance = new Instance(program.instantiate(wasmPages))
     this.#instances.set(key, instance)
     return { instance, key }

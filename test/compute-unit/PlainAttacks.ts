@@ -91,6 +91,15 @@ const recursions: ReadonlyArray<Attack> = [
   overflows("calls with 30 parameters", `(drop (call $f ${repeated(30, "(i64.const 1)")}))`, {
     more: `(func $f (param ${repeated(30, "i64")}) (result i64) (call $f ${repeated(30, (n) => `(local.get ${n})`)}))`,
   }),
+  ...[300, 1_000].flatMap((count) => [
+    overflows(`calls with ${count} parameters`, `(call $f ${repeated(count, "(i64.const 1)")})`, {
+      more: `(func $f (param ${repeated(count, "i64")}) (call $f ${repeated(count, (n) => `(local.get ${n})`)}))`,
+    }),
+    overflows(`calls with ${count} constants`, `(call $f ${repeated(count, "(i64.const 1)")})`, {
+      more: `(func $f (param ${repeated(count, "i64")})
+        (block (call $f ${repeated(count, "(i64.const 7)")})) (local.set 0 (local.get 1)))`,
+    }),
+  ]),
   overflows("calls from the place for the input", "(call $f)", {
     more: `(global $spawned (mut i32) (i32.const 0)) (func $f (call $f))`,
     alloc: `(func (export "alloc") (param i32) (result i32)
@@ -378,10 +387,41 @@ const refusals: ReadonlyArray<Attack> = [
   refusedText("a thousand million places in tables", "elements in its tables; at most 65536", {
     more: repeated(100, "(table 10000000 funcref)"),
   }),
-  refused("a function of a megabyte", "it has a function of 1000002 bytes", () =>
+  refused("a function of a megabyte", "it has 1000002 bytes in its function 2", () =>
     bomb(filled(1_000_000, [1])),
   ),
 ]
+
+/** Turns of `inlined` that call in peace, often enough for the second tier to have compiled it. */
+export const inlinedWarm = 5
+
+const manyValues = (by: string): string =>
+  `${repeated(40, (n) => `(i64.mul (local.get 0) (i64.const ${3 + 2 * n}))`)} ${repeated(39, by)}`
+
+/**
+ * A function that calls itself between two small ones, each of which computes the same 40 values: inlined, they would be
+ * kept across the call.
+ */
+export const inlined = (): Uint8Array =>
+  wasm(
+    text({
+      memory: "1",
+      more: `(global $sum (mut i64) (i64.const 0))
+        (func $g (param i64) (result i64) ${manyValues("i64.xor")})
+        (func $h (param i64) (result i64) ${manyValues("i64.add")})
+        (func $f (param i64 i32)
+          (global.set $sum (call $g (local.get 0)))
+          (if (local.get 1) (then (call $f (i64.add (local.get 0) (i64.const 1)) (local.get 1))))
+          (global.set $sum (call $h (local.get 0)))
+          (if (i32.eq (local.get 1) (i32.const 7)) (then ${repeated(850, "(i32.store (i32.const 0) (i32.const 1))")})))`,
+      handle: later(`(i32.store (i32.const 100) (i32.add (i32.load (i32.const 100)) (i32.const 1)))
+        (if (i32.le_u (i32.load (i32.const 100)) (i32.const ${inlinedWarm}))
+          (then (local.set $n (i32.const 40000))
+            (loop $on (call $f (i64.const 5) (i32.const 0))
+              (br_if $on (local.tee $n (i32.sub (local.get $n) (i32.const 1))))))
+          (else (call $f (i64.const 5) (i32.const 1))))`),
+    }),
+  )
 
 export const attacks: ReadonlyArray<Attack> = [
   ...loops,

@@ -9,7 +9,7 @@ import { promisify } from "node:util"
 import { describe, expect, it } from "vitest"
 import * as Turn from "../../compute-unit/Turn.ts"
 import * as Node26 from "../oracle/node26.ts"
-import { attacks } from "./PlainAttacks.ts"
+import { attacks, inlinedWarm } from "./PlainAttacks.ts"
 import * as PlainLife from "./PlainLife.ts"
 import { type Attacked, step } from "./PlainRun.ts"
 import { Stage } from "./Stage.ts"
@@ -119,6 +119,19 @@ describe("fuel, outcome, size, globals and memory root after every turn", { time
     }
     expect(at.get("everything")!.slot).toBeGreaterThan(few / 2)
   })
+})
+
+describe("recursion between small functions", { timeout: 240_000 }, () => {
+  it.each<readonly [string, Setting]>([["as a node runs it", {}], ...elsewhere])(
+    "ends as an outcome when the compiler has come to know them, %s",
+    async (_, { options = [], ...setting }) => {
+      // Straight into the second tier is not how a node runs, and inlines by another rule.
+      const inlining = options.includes("--no-liftoff") ? ["--no-wasm-inlining"] : []
+      const ends = await lines("inlined", { ...setting, options: [...options, ...inlining] })
+      expect(ends.slice(0, inlinedWarm)).toEqual(Array.from({ length: inlinedWarm }, () => "done"))
+      expect(ends.slice(inlinedWarm)).toEqual(Array.from({ length: inlinedWarm }, () => "stack overflow"))
+    },
+  )
 })
 
 describe("an attack", { timeout: 240_000 }, () => {

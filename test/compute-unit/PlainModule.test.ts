@@ -201,7 +201,9 @@ describe("what a module may declare", () => {
     // A body has a byte for its locals before the code and one for its end.
     const max = caps.plainFunctionBytesMax - 2
     expect(tried(body(max, "nop "))._tag).toBe("Booted")
-    expect(refused(body(max + 1, "nop "))).toBe("it has a function of 65537 bytes; at most 65536 are allowed")
+    expect(refused(body(max + 1, "nop "))).toBe(
+      "it has 65537 bytes in its function 1; at most 65536 are allowed",
+    )
     // Of all that costs no stack words the pass makes most of these, and V8 compiles a function of that length still.
     for (const unit of ["loop end ", "local.get 0 br_if 0 ", "unreachable memory.fill "]) {
       const longest = body(Math.floor(max / bytesOf[unit.split(" ")[0]!]!), unit)

@@ -3,14 +3,16 @@
  *
  *     node [V8 options] PlainRun.ts life <turns>    processes of several modules in one machine
  *     node [V8 options] PlainRun.ts attacks         every attack, each twice
+ *     node [V8 options] PlainRun.ts inlined         recursion between small functions, once the compiler knows them
  *
  * All of it runs in a worker with the stack that a sandbox has.
  */
+import { setTimeout } from "node:timers/promises"
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads"
 import * as Turn from "../../compute-unit/Turn.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import * as Hash from "../../runtime/Hash.ts"
-import { type Attack, attacks } from "./PlainAttacks.ts"
+import { type Attack, attacks, inlined, inlinedWarm } from "./PlainAttacks.ts"
 import * as PlainLife from "./PlainLife.ts"
 import { counter, stage, tried } from "./PlainStage.ts"
 import type { Sent, Stage } from "./Stage.ts"
@@ -90,6 +92,18 @@ const attack = (): ReadonlyArray<string> => {
   return attacks.map((one) => shown({ ...attacked(one, machine), neighbour: neighbour.value("Increment") }))
 }
 
+const inlining = async (): Promise<ReadonlyArray<string>> => {
+  const of = stage(inlined(), { limits: { ...limits, fuel: 10_000_000_000n } })
+  of.spawn()
+  const ends: Array<string> = []
+  for (let n = 0; n < 2 * inlinedWarm; n++) {
+    const turn = of.next({})
+    ends.push(turn._tag === "Failed" ? turn.reason : "done")
+    await setTimeout(100) // in which the second tier is done
+  }
+  return ends
+}
+
 if (isMainThread && process.argv[1] === import.meta.filename) {
   const options = { workerData: process.argv.slice(2), resourceLimits: { stackSizeMb: 16 } }
   new Worker(new URL(import.meta.url), options).on("message", (lines: ReadonlyArray<string>) =>
@@ -97,5 +111,7 @@ if (isMainThread && process.argv[1] === import.meta.filename) {
   )
 } else if (!isMainThread && Array.isArray(workerData)) {
   const [mode, turns = "0"] = workerData as ReadonlyArray<string> // as given above
-  parentPort!.postMessage(mode === "attacks" ? attack() : live(Number(turns)))
+  parentPort!.postMessage(
+    mode === "attacks" ? attack() : mode === "inlined" ? await inlining() : live(Number(turns)),
+  )
 }

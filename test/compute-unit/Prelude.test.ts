@@ -336,6 +336,11 @@ describe("the outbox", () => {
 })
 
 describe("views and console", () => {
+  it("have names that differ as bytes: halves of a pair are the one replacement character", () => {
+    const s = stage(String.raw`heddle.publish("\ud800", 1); heddle.publish("\ud801x", 2)`)
+    expect(s.done("X").emission.views.map(({ name }) => name)).toEqual(["\ufffd", "\ufffdx"])
+  })
+
   it("come with the turn in their order", () => {
     const s =
       stage(`heddle.publish("a", 1); heddle.publish("__proto__", { b: 2 }); heddle.publish("a", null); heddle.publish("c")
