@@ -1,8 +1,9 @@
-/** Usage of the commands that believe nothing and compute for themselves: replay, verify, diff, debug. */
+/** Usage of the commands that believe nothing and compute for themselves: replay, verify, diff, debug, import-ao. */
 import * as Option from "effect/Option"
+import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import { given, later, processId, readCode, said, slot, slotFlag, talking } from "./Inputs.ts"
+import { given, later, processId, readCode, said, slot, slotFlag, talking, yes } from "./Inputs.ts"
 
 const readStart = (value: string): Option.Option<number | "newest"> => {
   if (value === "newest") return Option.some(value)
@@ -89,4 +90,21 @@ const debug = Command.make(
   ),
 )
 
-export const group = { group: "Check", commands: [replay, verify, diff, debug] } as const
+const importAo = Command.make(
+  "import-ao",
+  {
+    json: yes("json", "print JSON for machines"),
+    file: Argument.String("file").pipe(
+      Argument.withDescription("a JSON file of the items that AO's scheduler unit wrote, in order"),
+    ),
+  },
+  (given) => later(async () => (await import("./AoCommand.ts")).importAo(given)),
+).pipe(
+  said(
+    "Read the log of a process of AO and check it: signatures, ids, order and hash chain.",
+    ["heddle import-ao schedule.json", "its slots, or the first thing that does not fit"],
+    ["heddle assign <process> schedule.json --id <message>", "brings one of its messages to a process here"],
+  ),
+)
+
+export const group = { group: "Check", commands: [replay, verify, diff, debug, importAo] } as const

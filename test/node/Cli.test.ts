@@ -40,6 +40,7 @@ const commands = [
   "verify",
   "diff",
   "debug",
+  "import-ao",
 ]
 
 describe("help", () => {

@@ -13,7 +13,7 @@ const projectRoot = fileURLToPath(new URL("../../", import.meta.url))
 const text = (at: string): string =>
   (at.endsWith(".gz") ? gunzipSync(fs.readFileSync(at)) : fs.readFileSync(at)).toString("utf8")
 
-const folder = path.resolve(projectRoot, process.env["HEDDLE_VECTORS"] ?? "../shared/data")
+export const folder = path.resolve(projectRoot, process.env["HEDDLE_VECTORS"] ?? "../shared/data")
 
 /** Runs `suite` with the parsed file. The shape is asserted by the tests that read it. */
 export const describeShared = <A>(title: string, file: string, suite: (vectors: A) => void): void => {
