@@ -51,7 +51,7 @@ const inputOf = (
       id: message.id,
       from: message.from,
       fromProcess: message.fromProcess,
-      target: message.process,
+      target: message.target,
       action: message.action ?? "",
       tags: pairsOf(message.item.tags),
       data: message.item.data,

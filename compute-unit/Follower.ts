@@ -8,6 +8,7 @@ import * as Result from "effect/Result"
 import type { Verifier } from "../identity/Verifier.ts"
 import * as Voucher from "../identity/Voucher.ts"
 import * as Admission from "../runtime/Admission.ts"
+import * as Assign from "../runtime/Assign.ts"
 import * as Assignment from "../runtime/Assignment.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import type * as Id from "../runtime/Id.ts"
@@ -53,7 +54,7 @@ export class ChainBroken extends Error {
 
 const read = (entry: LogEntry): Message.Message =>
   Result.getOrThrowWith(
-    Result.flatMap(Item.decode(entry.item), (item) => Message.parse(item)),
+    Assign.read(entry.item),
     (error) => new ChainBroken(entry.assignment.slot, error.message),
   )
 
@@ -130,7 +131,7 @@ const examined = (
 
 /** A verdict is about the log alone: that this unit is busy is no verdict, but a reason to ask again. */
 const voucherOf = (verifier: Verifier["Service"], message: Message.Message, proof: Uint8Array) =>
-  Effect.flatMap(Effect.result(Voucher.examine(verifier, message.item, proof)), (voucher) =>
+  Effect.flatMap(Effect.result(Voucher.ofMessage(verifier, message, proof)), (voucher) =>
     Result.isFailure(voucher) && voucher.failure.reason === "overloaded"
       ? Effect.fail(voucher.failure)
       : Effect.succeed({ message, voucher }),

@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Admission from "../runtime/Admission.ts"
+import * as Assign from "../runtime/Assign.ts"
 import type * as Attestation from "../runtime/Attestation.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import type * as Id from "../runtime/Id.ts"
@@ -30,13 +31,10 @@ export interface Past<E> {
 /** What repeats are found by, of an entry that may not even be an item. */
 const keyOf = ({ item }: LogEntry) =>
   Result.getOrUndefined(
-    Result.map(
-      Result.flatMap(Item.decode(item), (decoded) => Message.parse(decoded)),
-      (message) => ({
-        key: Bytes.toHex(Message.repeatKey(message)),
-        contentHash: Item.contentHash(message.item),
-      }),
-    ),
+    Result.map(Assign.read(item), (message) => ({
+      key: Bytes.toHex(Message.repeatKey(message)),
+      contentHash: Item.contentHash(message.item),
+    })),
   )
 
 /** Whether a unit attested a slot as admitted: its word stands for everything before the state started from. */

@@ -3,12 +3,12 @@
  * module or from a snapshot, and what it commits to.
  */
 import * as Result from "effect/Result"
+import * as Assign from "../runtime/Assign.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as Hash from "../runtime/Hash.ts"
 import * as Id from "../runtime/Id.ts"
-import * as Item from "../runtime/Item.ts"
 import * as Limit from "../runtime/Limit.ts"
-import * as Message from "../runtime/Message.ts"
+import type * as Message from "../runtime/Message.ts"
 import * as Module from "../runtime/Module.ts"
 import * as Process from "../runtime/Process.ts"
 import * as ViewProof from "../runtime/ViewProof.ts"
@@ -33,8 +33,7 @@ export interface ProcessState {
   memory: Turn.Memory | Invalid
 }
 
-export const read = (item: Uint8Array): Message.Message =>
-  Result.getOrThrow(Result.flatMap(Item.decode(item), (decoded) => Message.parse(decoded))) // examined before it came here
+export const read = (item: Uint8Array): Message.Message => Result.getOrThrow(Assign.read(item)) // examined before it came here
 
 const invalidOf = ({
   message,

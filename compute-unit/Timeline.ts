@@ -5,9 +5,9 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
+import * as Assign from "../runtime/Assign.ts"
 import type * as Id from "../runtime/Id.ts"
-import * as Item from "../runtime/Item.ts"
-import * as Message from "../runtime/Message.ts"
+import type * as Message from "../runtime/Message.ts"
 import * as Module from "../runtime/Module.ts"
 import type * as Upgrade from "../runtime/Upgrade.ts"
 import type { LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
@@ -95,8 +95,7 @@ const momentOf = ({ entry, turn: recorded, evaluated, upgrade }: Walk.Step): Mom
   return { slot, timestamp, head, message, upgrade, recorded, computed, differences, engine, ownBytes }
 }
 
-const messageOf = (entry: LogEntry): Message.Message =>
-  Result.getOrThrow(Result.flatMap(Item.decode(entry.item), (item) => Message.parse(item))) // it was recalled before
+const messageOf = (entry: LogEntry): Message.Message => Result.getOrThrow(Assign.read(entry.item)) // it was recalled before
 
 export const open = Effect.fnUntraced(function* <E>(
   source: LogSource<E>,

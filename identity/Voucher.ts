@@ -7,10 +7,12 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Admission from "../runtime/Admission.ts"
+import * as Assign from "../runtime/Assign.ts"
 import * as Attestation from "../runtime/Attestation.ts"
 import * as Hash from "../runtime/Hash.ts"
 import * as Id from "../runtime/Id.ts"
 import type * as Item from "../runtime/Item.ts"
+import * as Message from "../runtime/Message.ts"
 import * as OutboxItem from "../runtime/OutboxItem.ts"
 import * as OutboxProof from "../runtime/OutboxProof.ts"
 import * as SignatureType from "../runtime/SignatureType.ts"
@@ -31,6 +33,33 @@ const goodSigner = (verifier: Verifier["Service"], claim: OutboxProof.Claim) => 
   )
 }
 
+const verifySignature = (verifier: Verifier["Service"], item: Item.Item, reason: Admission.Reason) =>
+  verifier.verifyItem(item).pipe(
+    Effect.mapError(
+      (error) =>
+        new Admission.Refused({
+          reason: error._tag === "Overloaded" ? "overloaded" : reason,
+          detail: error.message,
+        }),
+    ),
+  )
+
+/** Checks what speaks for a message: of an assigned item, its own signature beside that of who assigned it. */
+export const ofMessage = Effect.fnUntraced(function* (
+  verifier: Verifier["Service"],
+  message: Message.Message,
+  proof: Uint8Array,
+): Effect.fn.Return<Voucher, Admission.Refused> {
+  const voucher = yield* examine(verifier, Message.logged(message), proof)
+  if (message.carrier !== undefined) yield* verifySignature(verifier, message.item, "bad assigned item")
+  else if (Assign.is(message)) {
+    const opened = Assign.open(message)
+    const detail = Result.isFailure(opened) ? opened.failure.detail : "it was not opened"
+    return yield* refuse("bad assigned item", detail)
+  }
+  return voucher
+})
+
 /** Checks what speaks for `item`. Whether the receiver believes it is `Admission`'s question. */
 export const examine = Effect.fnUntraced(function* (
   verifier: Verifier["Service"],
@@ -39,15 +68,7 @@ export const examine = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Voucher, Admission.Refused> {
   if (item.type !== SignatureType.outbox) {
     if (proof.length > 0) return yield* refuse("bad proof", "a signed item carries no proof")
-    yield* verifier
-      .verifyItem(item)
-      .pipe(
-        Effect.mapError((error) =>
-          error._tag === "Overloaded"
-            ? new Admission.Refused({ reason: "overloaded", detail: error.message })
-            : new Admission.Refused({ reason: "bad signature", detail: error.message }),
-        ),
-      )
+    yield* verifySignature(verifier, item, "bad signature")
     return { signed: true }
   }
   if (OutboxItem.origin(item) === undefined)

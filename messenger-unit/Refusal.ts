@@ -31,8 +31,8 @@ export const common = [
 /** Every reason that admission has, under its status. */
 export const send = [
   refusal(400, ["malformed item", "not a message", "unknown signature type", "bad spawn"]),
-  refusal(401, ["bad signature"]),
-  refusal(403, ["no proof", "bad proof", "not attested"]),
+  refusal(401, ["bad signature", "bad assigned item"]),
+  refusal(403, ["no proof", "bad proof", "not attested", "not assignable"]),
   refusal(404, ["unknown process", "unknown module"]),
   refusal(409, ["repeat", "anchor reused", "pair out of order", "timer early", "cron out of order"]),
   refusal(413, ["too large"]),

@@ -11,6 +11,7 @@ import * as Data from "effect/Data"
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import * as Assign from "./Assign.ts"
 import * as Assignment from "./Assignment.ts"
 import type * as Id from "./Id.ts"
 import type * as Message from "./Message.ts"
@@ -25,6 +26,7 @@ export type Reason =
   | "unknown signature type"
   | "too large"
   | "bad signature"
+  | "bad assigned item"
   | "no proof"
   | "bad proof"
   | "not attested"
@@ -33,6 +35,7 @@ export type Reason =
   | "bad spawn"
   | "other scheduler"
   | "other process"
+  | "not assignable"
   | "repeat"
   | "anchor reused"
   | "pair out of order"
@@ -135,6 +138,11 @@ export const admit = (
   const made = spawn ? Process.fromSpawn(message) : Result.succeed(log.process!)
   if (Result.isFailure(made)) return refuse("bad spawn", made.failure.message)
   const process = made.success
+  if (message.carrier !== undefined && !Assign.takes(process, message))
+    return refuse(
+      "not assignable",
+      `it was said to ${message.target}; only a process spawned with the tag "Assignable: any" takes that`,
+    )
   const next = {
     ...log,
     process,

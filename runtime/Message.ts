@@ -22,12 +22,17 @@ export const protocolTags = (type: "Message" | "Process"): ReadonlyArray<Tag.Tag
 export interface Message {
   readonly id: Id.Id
   readonly kind: "Message" | "Process"
+  /** What is said, and signed by whoever says it. */
   readonly item: Item.Item
+  /** The item that stands in the log where it is another: one that assigns `item` (`Assign.ts`). */
+  readonly carrier: Item.Item | undefined
   /** Who speaks: the address of the owner's key, or the source process of an outbox item. */
   readonly from: Id.Address
   readonly fromProcess: boolean
   /** The process addressed; a spawn addresses the process that it makes. */
   readonly process: Id.ProcessId
+  /** Text of an id: `process`, but for an assigned item, which has its own or none (empty). */
+  readonly target: string
   readonly action: string | undefined
 }
 
@@ -58,16 +63,21 @@ export const parse = (item: Item.Item): Result.Result<Message, MessageInvalid> =
     id: item.id,
     kind,
     item,
+    carrier: undefined,
     from: from(item),
     fromProcess,
     process,
+    target: process,
     action: Tag.value(item.tags, "Action"),
   })
 }
 
+/** The item that has the slot. */
+export const logged = ({ item, carrier }: Pick<Message, "item" | "carrier">): Item.Item => carrier ?? item
+
 /**
  * What makes two submissions the same (spec 03 §4): owner and anchor where there is an anchor, else the id.
- * How an item was signed does not matter, since hedged signing gives a new id each time.
+ * How an item was signed does not matter, since hedged signing gives a new id each time; nor does who assigned it.
  */
 export const repeatKey = (message: Message): Uint8Array =>
   message.item.anchor.length > 0

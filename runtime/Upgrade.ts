@@ -16,7 +16,13 @@ export interface Upgrade {
 /** The upgrade that a message to a process is, if it is one. */
 export const read = (process: Process.Process, message: Message.Message): Upgrade | undefined => {
   const { tags } = message.item
-  if (message.kind !== "Message" || message.from !== process.owner || message.action !== "Upgrade")
+  // What its owner said to another process can be assigned to this one, and is no word about it.
+  if (
+    message.kind !== "Message" ||
+    message.target !== process.id ||
+    message.from !== process.owner ||
+    message.action !== "Upgrade"
+  )
     return undefined
   const module = Id.parse(Tag.value(tags, "Module") ?? "")
   const named = Tag.value(tags, "Engine")

@@ -15,6 +15,7 @@ import { Signer } from "../identity/Signer.ts"
 import { Verifier } from "../identity/Verifier.ts"
 import * as Voucher from "../identity/Voucher.ts"
 import { type Reason, Refused } from "../runtime/Admission.ts"
+import * as Assign from "../runtime/Assign.ts"
 import * as Batch from "../runtime/Batch.ts"
 import * as Batcher from "../runtime/Batcher.ts"
 import * as Bytes from "../runtime/Bytes.ts"
@@ -46,18 +47,14 @@ interface Opened {
 const refuse = (reason: Reason, detail: string) => Effect.fail(new Refused({ reason, detail }))
 
 const read = (bytes: Uint8Array): Effect.Effect<Message.Message, Refused> => {
-  const item = Item.decode(bytes)
-  if (Result.isFailure(item)) {
-    const { reason, detail } = item.failure
-    return refuse(
-      reason === "too large" || reason === "unknown signature type" ? reason : "malformed item",
-      detail,
-    )
-  }
-  const message = Message.parse(item.success)
-  return Result.isFailure(message)
-    ? refuse("not a message", message.failure.detail)
-    : Effect.succeed(message.success)
+  const message = Assign.read(bytes)
+  if (Result.isSuccess(message)) return Effect.succeed(message.success)
+  if (message.failure._tag === "MessageInvalid") return refuse("not a message", message.failure.detail)
+  const { reason, detail } = message.failure
+  return refuse(
+    reason === "too large" || reason === "unknown signature type" ? reason : "malformed item",
+    detail,
+  )
 }
 
 export const make = Effect.gen(function* () {
@@ -128,7 +125,7 @@ export const make = Effect.gen(function* () {
         assignment,
         batch: link.number,
         index,
-        item: submission.message.item.bytes,
+        item: Message.logged(submission.message).bytes,
         proof: submission.proof,
         repeatKey: submission.repeatKey,
         contentHash: submission.contentHash,
@@ -154,12 +151,12 @@ export const make = Effect.gen(function* () {
 
   /** The id under which a content has its slot: signing it again gave the repeat another. */
   const firstId = (process: Id.ProcessId, slot: number): Id.Id =>
-    Result.getOrThrow(Item.decode(log.entry(process, slot)!.item)).id
+    Result.getOrThrow(Assign.read(log.entry(process, slot)!.item)).id
 
   const batcher = yield* Batcher.make<Sequencer.Submission, Accepted, Refused>({
     batchMax: Limit.assignmentsPerCommitMax,
     weightMax: Limit.batchBytesMax,
-    weigh: ({ message, proof }) => message.item.bytes.length + proof.length,
+    weigh: ({ message, proof }) => Message.logged(message).bytes.length + proof.length,
     waitingMax: Limit.submitQueueMax,
     run: (submissions) =>
       sequence(submissions).pipe(
@@ -181,7 +178,7 @@ export const make = Effect.gen(function* () {
   const submit = Effect.fnUntraced(function* (bytes: Uint8Array, proof: Uint8Array) {
     const message = yield* read(bytes)
     yield* message.kind === "Process" ? checkSpawn(message) : checkMessage(message)
-    const voucher = yield* Voucher.examine(verifier, message.item, proof)
+    const voucher = yield* Voucher.ofMessage(verifier, message, proof)
     const submission = {
       message,
       voucher,

@@ -10,7 +10,7 @@ import * as Admission from "../runtime/Admission.ts"
 import * as Assignment from "../runtime/Assignment.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import type * as Id from "../runtime/Id.ts"
-import type * as Message from "../runtime/Message.ts"
+import * as Message from "../runtime/Message.ts"
 import type { Seen } from "./AssignmentLog.ts"
 
 /** A message that wants a slot, with the facts that were looked up for it. */
@@ -75,7 +75,7 @@ export const step = (
       term: log.term,
       slot: log.nextSlot,
       timestamp,
-      entryHash: Assignment.entryHash(message.item.bytes, proof),
+      entryHash: Assignment.entryHash(Message.logged(message).bytes, proof),
       previous: log.head,
     })
     states.set(process, { ...admitted.success, head: assignment.head })

@@ -53,6 +53,7 @@ export interface Message {
   readonly id: Id
   /** Who sent it: the address of a key, or the id of a process. It is proven. */
   readonly from: Id
+  /** This process. Of an assigned item: whom its sender said it to, empty where that is nobody. */
   readonly target: Id
   /** Value of its `Action` tag; empty where it has none. */
   readonly action: string

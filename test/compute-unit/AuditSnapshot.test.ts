@@ -438,6 +438,26 @@ describe("a repeat of what was said before the snapshot", () => {
       ),
   )
 
+  it.effect("is one where it was assigned before, or is assigned now", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { book, process, recorded, line } = yield* written({})
+        const say = (action: string, tags: Record<string, string>, data?: Uint8Array) =>
+          Effect.promise(() => Lives.ada.message(process, action, tags, data))
+        const [a, b] = [yield* say("Add", { By: "1" }), yield* say("Add", { By: "10" })]
+        const assign = (of: typeof a) =>
+          Effect.map(say("Bring", { Assign: of.id }, of.bytes), (item) => line(item.bytes))
+        book.write(line(a.bytes), yield* assign(b))
+        book.write(yield* assign(a), line(b.bytes), yield* assign(b))
+        const of = yield* recorded
+        assert.deepStrictEqual(reasons(of), [undefined, undefined, undefined, "repeat", "repeat", "repeat"])
+        for (const how of ways)
+          for (const start of [2, undefined])
+            assert.deepInclude(yield* audit(of, start, how), { inadmissible: 3, finding: undefined })
+      }),
+    ),
+  )
+
   it.effect("believes of a slot before the snapshot that it was refused only what is attested", () =>
     Effect.scoped(
       Effect.gen(function* () {

@@ -6,8 +6,10 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import type { ComputeUnit, Emitted } from "../../compute-unit/ComputeUnit.ts"
 import * as SignedItem from "../../identity/SignedItem.ts"
+import * as Assign from "../../runtime/Assign.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import * as Id from "../../runtime/Id.ts"
+import * as Item from "../../runtime/Item.ts"
 import * as Message from "../../runtime/Message.ts"
 import * as Module from "../../runtime/Module.ts"
 import * as Outcome from "../../runtime/Outcome.ts"
@@ -87,6 +89,13 @@ const lineOf = (process: Id.ProcessId, { entry, proof }: Emitted): LogBook.Line 
   proof,
 })
 
+/** What assigns these bytes under the id that they have, by a signature that is good. */
+const assigning = (process: Id.ProcessId, bytes: Uint8Array): LogBook.Line => {
+  const tags = [...Message.protocolTags("Message"), ...Assign.tags(Result.getOrThrow(Item.decode(bytes)).id)]
+  const item = SignedItem.sign(ada.signer, { target: Id.toBytes(process), tags, data: bytes })
+  return { process, item: Effect.runSync(Effect.orDie(item)).bytes }
+}
+
 /** Lies that a scheduler can tell about the target or the emitter, each with the reason that it comes to. */
 const lies: Readonly<Record<string, (of: Begun) => readonly [line: LogBook.Line, reason: string]>> = {
   "a forged signature": ({ target }) => [
@@ -101,6 +110,19 @@ const lies: Readonly<Record<string, (of: Begun) => readonly [line: LogBook.Line,
     { process: target, item: signed(emitter, "for the emitter").bytes },
     "other process",
   ],
+  "an assigned item whose own signature is forged": ({ target }) => [
+    assigning(target, flip(signed(target, "assigned").bytes, -1)),
+    "bad assigned item",
+  ],
+  "an assigned item that was said to another process": ({ target, emitter }) => [
+    assigning(target, signed(emitter, "for the emitter").bytes),
+    "not assignable",
+  ],
+  "an assigned item that a process emitted": ({ target, two }) => [
+    assigning(target, two.entry.item),
+    "bad assigned item",
+  ],
+  "the message again, assigned": ({ target }) => [assigning(target, signed(target, "first").bytes), "repeat"],
   "the message again": ({ target }) => [{ process: target, item: signed(target, "first").bytes }, "repeat"],
   "the anchor again": ({ target }) => [
     { process: target, item: signed(target, "other", hash("anchor of first")).bytes },

@@ -11,7 +11,7 @@ import * as Admission from "../../runtime/Admission.ts"
 import type * as Assignment from "../../runtime/Assignment.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import * as Id from "../../runtime/Id.ts"
-import type * as Item from "../../runtime/Item.ts"
+import * as Item from "../../runtime/Item.ts"
 import * as Message from "../../runtime/Message.ts"
 import * as OutboxItem from "../../runtime/OutboxItem.ts"
 import * as OutboxProof from "../../runtime/OutboxProof.ts"
@@ -422,6 +422,103 @@ describe("a chain that does not hold", () => {
       const book = begun()
       book.write({ process, item: Uint8Array.of(1, 2, 3) })
       assert.match(yield* chainFault(book.entries(process)), /^1 \| slot 1: item refused, /)
+    }),
+  )
+})
+
+describe("an assigned item in a log", () => {
+  const eve = Caller.caller("eve")
+  const tagged = (tags: SignedItem.Fields["tags"], data: Uint8Array, by = eve) =>
+    Effect.runSync(
+      Effect.orDie(
+        SignedItem.sign(by.signer, { target, tags: [...Message.protocolTags("Message"), ...tags], data }),
+      ),
+    )
+  const assign = (of: Item.Item, by = eve) => tagged([{ name: "Assign", value: of.id }], of.bytes, by)
+  const bend = (of: Item.Item): Item.Item => {
+    const bytes = Bytes.copy(of.bytes)
+    bytes[bytes.length - 1]! ^= 1
+    return Result.getOrThrow(Item.decode(bytes))
+  }
+  const anyone = sign({ target: undefined }, "Anyone")
+  const here = sign({ target }, "Here")
+  const elsewhere = sign({ target: hash("elsewhere") }, "Elsewhere")
+
+  /** Each line with the verdict that it comes to. */
+  const lines: ReadonlyArray<readonly [Item.Item, string | undefined]> = [
+    [assign(anyone), undefined],
+    [assign(anyone), "repeat"],
+    [assign(anyone, ada), "repeat"],
+    [here, undefined],
+    [assign(here), "repeat"],
+    [assign(elsewhere), "not assignable"],
+    [assign(bend(sign({ target }, "Forged"))), "bad assigned item"],
+    [bend(assign(sign({ target }, "Carried"))), "bad signature"],
+    [tagged([{ name: "Assign", value: here.id }], Bytes.fromText("no item")), "bad assigned item"],
+    [tagged([{ name: "Assign", value: here.id }], anyone.bytes), "bad assigned item"],
+    [assign(assign(sign({ target }, "Nested"))), "bad assigned item"],
+  ]
+  const book = begun()
+  for (const [item] of lines) book.write({ process, item: item.bytes })
+  const entries = book.entries(process)
+
+  it.effect("is admitted, or refused by name, however the log is split", () =>
+    Effect.gen(function* () {
+      for (const runs of [[entries.length], entries.map(() => 1), [3, entries.length - 3]]) {
+        const found = verdicts(yield* follow(entries, runs)).slice(1)
+        assert.deepStrictEqual(
+          found,
+          lines.map(([, verdict]) => verdict),
+        )
+      }
+    }),
+  )
+
+  it.effect("is not believed for the good signature of who assigned it, nor the other way round", () =>
+    Effect.gen(function* () {
+      const good = assign(sign({ target }, "Twice signed"))
+      const bytes = Bytes.copy(good.bytes)
+      bytes[100]! ^= 1 // in the signature of who assigns
+      const found = yield* verdictsOf({ item: bytes }, { item: good.bytes })
+      assert.deepStrictEqual(found, ["bad signature", undefined])
+    }),
+  )
+
+  it.effect("is gone over again, with the verdicts kept, to the same", () =>
+    Effect.gen(function* () {
+      const examined = yield* follow(entries)
+      let log = Admission.emptyLog
+      for (const [i, entry] of entries.entries()) {
+        const recalled = Follower.recall(process, log, entry, examined[i]!.entry.inadmissible)
+        assert.deepStrictEqual(state(recalled), state(examined[i]!))
+        if (examined[i]!.entry.inadmissible === undefined)
+          assert.deepStrictEqual(recalled.seen, examined[i]!.seen)
+        log = recalled.log
+      }
+      assert.strictEqual(log.nextSlot, lines.length + 1)
+    }),
+  )
+
+  it.effect("that was refused can come again, and then is no repeat", () =>
+    Effect.gen(function* () {
+      const item = sign({ target }, "Late")
+      const broken = bend(item)
+      assert.strictEqual(broken.id, item.id)
+      const found = yield* verdictsOf({ item: assign(broken).bytes }, { item: assign(item).bytes })
+      assert.deepStrictEqual(found, ["bad assigned item", undefined])
+    }),
+  )
+
+  it.effect("asks again where a verifier has no room for its own signature", () =>
+    Effect.gen(function* () {
+      const busy: Verifier["Service"] = {
+        verify: (...args) => verifier.verify(...args),
+        verifyItem: (item) =>
+          item.id === anyone.id
+            ? Effect.fail(new Overloaded({ reason: "queue full", waitingMax: 1 }))
+            : verifier.verifyItem(item),
+      }
+      assert.strictEqual((yield* Effect.flip(follow(entries, undefined, busy))).reason, "overloaded")
     }),
   )
 })

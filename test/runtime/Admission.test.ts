@@ -4,7 +4,7 @@ import * as HashMap from "effect/HashMap"
 import * as Result from "effect/Result"
 import * as fc from "fast-check"
 import * as Admission from "../../runtime/Admission.ts"
-import type * as Id from "../../runtime/Id.ts"
+import * as Id from "../../runtime/Id.ts"
 import * as Message from "../../runtime/Message.ts"
 import * as OutboxItem from "../../runtime/OutboxItem.ts"
 import * as Emitted from "../support/Emitted.ts"
@@ -336,5 +336,39 @@ describe("any sequence of messages of one pair", () => {
         assert.strictEqual(state.nextSlot, 1 + last)
       }),
     )
+  })
+})
+
+describe("an assigned item", () => {
+  const takesAny = admitted(Admission.emptyLog, {
+    message: Unsigned.spawn({ tags: [["Assignable", "any"]] }),
+  })
+  const said = (target: Id.Id | undefined) =>
+    Unsigned.item({ target: target === undefined ? undefined : Id.toBytes(target), data: "said" })
+  const to = (state: Admission.LogState, target: Id.Id | undefined) =>
+    refusal(state, { message: Unsigned.assigned(state.process!.id, said(target)) })
+
+  it("is taken where it was said to the process or to nobody", () => {
+    assert.strictEqual(to(log, process), "admitted")
+    assert.strictEqual(to(log, undefined), "admitted")
+  })
+
+  it("that was said to another process is taken only where the spawn says so", () => {
+    assert.strictEqual(to(log, stranger), "not assignable")
+    assert.strictEqual(to(takesAny, stranger), "admitted")
+    const some = admitted(Admission.emptyLog, { message: Unsigned.spawn({ tags: [["Assignable", "Any"]] }) })
+    assert.strictEqual(to(some, stranger), "not assignable")
+  })
+
+  it("spawns nothing, whatever it is", () => {
+    const message = Unsigned.assigned(process, Unsigned.spawn({ owner: "eve" }).item)
+    assert.strictEqual(refusal(Admission.emptyLog, { message }), "unknown process")
+    assert.strictEqual(admitted(log, { message }).process, log.process)
+  })
+
+  it("that has a slot is a repeat before anything else is asked", () => {
+    const message = Unsigned.assigned(process, said(stranger))
+    assert.strictEqual(refusal(log, { message, seen: "repeat" }), "repeat")
+    assert.strictEqual(refusal(log, { message, seen: "anchor reused" }), "anchor reused")
   })
 })

@@ -808,3 +808,72 @@ describe("many callers at once", () => {
     }),
   )
 })
+
+describe("an assigned item", () => {
+  const bob = Caller.caller("bob")
+  const assign = (process: Id.ProcessId, of: Item.Item, by = bob) =>
+    Effect.promise(() => by.message(process, "Bring", { Assign: of.id }, of.bytes))
+  const signed = (fields: Partial<SignedItem.Fields> = {}) =>
+    Effect.orDie(SignedItem.sign(ada.signer, { tags: [], data: Bytes.fromText("said"), ...fields }))
+
+  it.effect("gets a slot under its own id, once, whoever assigns it, also over a restart", () =>
+    Effect.gen(function* () {
+      const { scheduler, process, store } = yield* ready()
+      const item = yield* signed()
+      const first = yield* assign(process, item)
+      assert.deepInclude(yield* send(scheduler, first), { id: item.id, process, slot: 1, repeat: false })
+      const [, entry] = yield* log(scheduler, process)
+      assert.isTrue(Bytes.equal(entry!.item, first.bytes))
+      assert.isTrue(Bytes.equal(entry!.assignment.entryHash, Assignment.entryHash(first.bytes, Bytes.empty)))
+      const again = yield* start({ store })
+      for (const unit of [scheduler, again])
+        for (const by of [bob, ada])
+          assert.deepInclude(yield* send(unit, yield* assign(process, item, by)), {
+            id: item.id,
+            slot: 1,
+            repeat: true,
+          })
+      assert.strictEqual((yield* scheduler.processes)[0]!.nextSlot, 2)
+    }),
+  )
+
+  it.effect("that was sent by its owner before is a repeat of that, and the other way round", () =>
+    Effect.gen(function* () {
+      const { scheduler, process } = yield* ready()
+      const [sent, carried] = [yield* message(process, "sent"), yield* message(process, "carried")]
+      yield* send(scheduler, sent)
+      assert.deepInclude(yield* send(scheduler, yield* assign(process, sent)), { slot: 1, repeat: true })
+      yield* send(scheduler, yield* assign(process, carried))
+      assert.deepInclude(yield* send(scheduler, carried), { id: carried.id, slot: 2, repeat: true })
+    }),
+  )
+
+  it.effect("is refused by name before it has a slot, and leaves nothing behind", () =>
+    Effect.gen(function* () {
+      const { scheduler, process, store } = yield* ready()
+      const commits = store.commits()
+      const item = yield* signed()
+      const bytes = Bytes.copy(item.bytes)
+      bytes[bytes.length - 1]! ^= 1
+      const forged = Result.getOrThrow(Item.decode(bytes))
+      const elsewhere = yield* signed({ target: Unsigned.hash("elsewhere") })
+      const emission = { kind: "message", target: process, pair: 1 } as const
+      const [emitted] = Emitted.emit({ source: Unsigned.id("source"), slot: 1, emissions: [emission] }, [
+        unit,
+      ])
+      for (const [of, reason] of [
+        [forged, "bad assigned item"],
+        [yield* assign(process, item), "bad assigned item"],
+        [emitted!.item, "bad assigned item"],
+        [elsewhere, "not assignable"],
+      ] as const)
+        assert.strictEqual(yield* refusal(send(scheduler, yield* assign(process, of))), reason)
+      const nowhere = yield* assign(Unsigned.id("nowhere"), item)
+      assert.strictEqual(yield* refusal(send(scheduler, nowhere)), "unknown process")
+      const misnamed = yield* message(process, "no item", { Assign: item.id })
+      assert.strictEqual(yield* refusal(send(scheduler, misnamed)), "bad assigned item")
+      assert.strictEqual(store.commits(), commits)
+      assert.strictEqual(yield* refusal(send(scheduler, yield* assign(process, item))), "slot 1")
+    }),
+  )
+})

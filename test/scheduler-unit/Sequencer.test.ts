@@ -353,3 +353,37 @@ describe("whatever arrives", () => {
     assert.isAbove(slots, 200)
   })
 })
+
+describe("an assigned item", () => {
+  const { message: process } = submission(spawn("assigned"))
+  const item = Unsigned.item({ anchor: "of ada", data: "said" })
+  const by = (owner: string) => submission(Unsigned.assigned(process.process, item, { owner }))
+
+  it("has one slot, whoever assigns it, and the entry is the item that assigned it first", () => {
+    const unit = scheduler()
+    const first = by("bob")
+    const { answers } = unit.step([submission(process), first, by("eve"), by("bob")])
+    assert.deepStrictEqual(
+      answers.map(({ _tag }) => _tag),
+      ["Assigned", "Assigned", "Repeat", "Repeat"],
+    )
+    assert.deepInclude(unit.step([by("carol")]).answers[0], { _tag: "Repeat", slot: 1 })
+    const { entryHash } = unit.logs.get(process.process)![1]!.assignment
+    const logged = first.message.carrier!.bytes
+    assert.isTrue(Bytes.equal(entryHash, Assignment.entryHash(logged, Bytes.empty)))
+  })
+
+  it("and the same item sent by its owner are repeats of each other", () => {
+    const sent = submission(Unsigned.message(process.process, { owner: "ada", anchor: "sent", data: "said" }))
+    const assigned = submission(Unsigned.assigned(process.process, sent.message.item))
+    for (const [first, second] of [
+      [sent, assigned],
+      [assigned, sent],
+    ] as const) {
+      const unit = scheduler()
+      unit.step([submission(process)])
+      unit.step([first])
+      assert.deepInclude(unit.step([second]).answers[0], { _tag: "Repeat", slot: 1 })
+    }
+  })
+})

@@ -1,5 +1,6 @@
 /** Messages with filler where a signature would be, for functions that ask for the verdict and not for the signature. */
 import * as Result from "effect/Result"
+import * as Assign from "../../runtime/Assign.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import * as Hash from "../../runtime/Hash.ts"
 import * as Id from "../../runtime/Id.ts"
@@ -15,11 +16,11 @@ export type Tags = ReadonlyArray<readonly [name: string, value: string]>
 
 export interface Fields {
   readonly owner?: string
-  readonly target?: Uint8Array
+  readonly target?: Uint8Array | undefined
   /** None where it is `undefined`, which is not what clients do. */
   readonly anchor?: string | undefined
   readonly tags?: Tags
-  readonly data?: string
+  readonly data?: string | Uint8Array
   /** Tells apart two signatures of one content. */
   readonly signature?: string
 }
@@ -39,7 +40,7 @@ export const item = ({
       target,
       anchor: anchor === undefined ? undefined : hash(anchor),
       tags: tags.map(([name, value]) => ({ name, value })),
-      data: Bytes.fromText(data),
+      data: typeof data === "string" ? Bytes.fromText(data) : data,
     }),
   )
   const [left, right] = [Item.signingHash(content).subarray(0, 32), hash(`signature ${signature}`)]
@@ -75,3 +76,15 @@ export const message = (process: Id.ProcessId, { tags = [], ...fields }: Fields 
       tags: [...protocol("Message"), ...tags],
     }),
   )
+
+/** An assign of `item` to a process, as it stands in the log. */
+export const assign = (
+  process: Id.ProcessId,
+  of: Item.Item,
+  { tags = [], ...fields }: Fields = {},
+): Message.Message =>
+  message(process, { owner: "bob", tags: [["Assign", of.id], ...tags], data: of.bytes, ...fields })
+
+/** The message that an assign brings. */
+export const assigned = (...args: Parameters<typeof assign>): Message.Message =>
+  Result.getOrThrow(Assign.open(assign(...args)))
