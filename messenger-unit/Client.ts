@@ -16,11 +16,11 @@ import type * as Identity from "../identity/Identity.ts"
 import * as SignedItem from "../identity/SignedItem.ts"
 import * as SignerLocal from "../identity/SignerLocal.ts"
 import { Refused } from "../runtime/Admission.ts"
+import * as Assign from "../runtime/Assign.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as Id from "../runtime/Id.ts"
 import * as Item from "../runtime/Item.ts"
 import * as Limit from "../runtime/Limit.ts"
-import * as Message from "../runtime/Message.ts"
 import type { LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
 import * as Draft from "./Draft.ts"
 import { type Answered, MessengerUnit, type NodeInfo, Unreachable } from "./MessengerUnit.ts"
@@ -57,13 +57,7 @@ export interface Entry {
 /** A log entry read as a message. */
 export const entryOf = ({ assignment, item }: LogEntry): Entry => {
   // What is in a log has passed admission, which reads it by the same functions.
-  const {
-    id,
-    from,
-    fromProcess,
-    action,
-    item: read,
-  } = Result.getOrThrow(Result.flatMap(Item.decode(item), Message.parse))
+  const { id, from, fromProcess, action, item: read } = Result.getOrThrow(Assign.read(item))
   const tags = read.tags.map(({ name, value }) => [name, value] as const)
   const { slot, timestamp } = assignment
   return { slot, timestamp, id, from, fromProcess, action, tags, data: read.data }
@@ -92,6 +86,21 @@ export const send = Effect.fnUntraced(function* (
 ) {
   const messenger = yield* MessengerUnit
   const item = yield* signed(options, Draft.message(process, action, options))
+  return yield* Effect.retry(messenger.send(item.bytes), patience(options.retries))
+})
+
+/** Brings an existing item, given as its bytes, into the log of a process; succeeds once it has its slot, durably. */
+export const assign = Effect.fnUntraced(function* (
+  process: Id.ProcessId,
+  bytes: Uint8Array,
+  options: Speaker & Pick<Draft.Draft, "tags">,
+) {
+  const messenger = yield* MessengerUnit
+  const assigned = yield* Effect.mapError(
+    Effect.fromResult(Item.decode(bytes)),
+    ({ message }) => new Refused({ reason: "bad assigned item", detail: message }),
+  )
+  const item = yield* signed(options, Draft.assign(process, assigned, options))
   return yield* Effect.retry(messenger.send(item.bytes), patience(options.retries))
 })
 

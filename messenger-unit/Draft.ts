@@ -3,8 +3,10 @@
  * plain object; the tags of the protocol come first, so that no tag of the caller's takes their place.
  */
 import type { Fields } from "../identity/SignedItem.ts"
+import * as Assign from "../runtime/Assign.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as Id from "../runtime/Id.ts"
+import type * as Item from "../runtime/Item.ts"
 import * as Message from "../runtime/Message.ts"
 import type * as Tag from "../runtime/Tag.ts"
 import type { NodeInfo } from "./MessengerUnit.ts"
@@ -43,6 +45,13 @@ export const message = (process: Id.ProcessId, action: string, draft: Draft): Fi
     data,
   }
 }
+
+/** A message that brings an existing item into the log of a process. */
+export const assign = (process: Id.ProcessId, item: Item.Item, { tags }: Pick<Draft, "tags">): Fields => ({
+  target: Id.toBytes(process),
+  tags: [...Message.protocolTags("Message"), ...Assign.tags(item.id), ...pairs(tags)],
+  data: item.bytes,
+})
 
 /** What a spawn fixes for the life of its process, beside what every draft says. */
 export interface Spawn extends Draft {

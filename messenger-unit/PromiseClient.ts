@@ -63,6 +63,8 @@ export interface Spawn extends Message, Omit<Draft.Spawn, "engine">, Pinned {}
 
 export interface Upgrade extends Message, Pinned {}
 
+export interface Assign extends Omit<Message, "data"> {}
+
 /** That a view is to be proven, and how old the newest slot of its process may be. */
 export interface Proof {
   readonly proof: true
@@ -95,6 +97,11 @@ export interface PromiseClient extends AsyncDisposable {
   readonly spawn: (code: Client.Code, options?: Spawn) => Promise<Id.ProcessId>
   /** Says something to a process; resolves once it has its slot, durably. */
   readonly send: (process: string, action: string, options?: Message) => Promise<Accepted>
+  /**
+   * Brings an existing item (its bytes, signed by any key) into a process's log, where it speaks for who signed it;
+   * resolves once it has its slot, durably. `answer` gives what the process answers it.
+   */
+  readonly assign: (process: string, item: Uint8Array, options?: Assign) => Promise<Accepted>
   /** Says something to a process and resolves with its answer, however many turns that takes. */
   readonly ask: (process: string, action: string, options?: Message) => Promise<Draft.Json>
   /** Asks without a trace: runs the message on a throw-away copy of the newest state. */
@@ -259,6 +266,12 @@ export const make = (
       about(
         process,
         (id) => Effect.flatMap(speaker("send", given), (who) => Client.send(id, action, who)),
+        given.signal,
+      ),
+    assign: (process, item, given = {}) =>
+      about(
+        process,
+        (id) => Effect.flatMap(speaker("assign", given), (who) => Client.assign(id, item, who)),
         given.signal,
       ),
     ask: (process, action, given = {}) =>

@@ -1,4 +1,4 @@
-/** Usage of the commands that speak: keys, spawn, upgrade, send, ask, query. */
+/** Usage of the commands that speak: keys, spawn, upgrade, send, assign, ask, query. */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -12,6 +12,7 @@ import {
   input,
   later,
   processId,
+  readId,
   said,
   speaking,
   talking,
@@ -132,6 +133,34 @@ const send = Command.make(
   ]),
 )
 
+const assign = Command.make(
+  "assign",
+  {
+    ...speaking,
+    process: processId,
+    file: Argument.String("file").pipe(
+      Argument.withDescription("the bytes of a signed item, or an AO schedule as heddle import-ao reads it"),
+    ),
+    id: given(
+      Flag.String("id").pipe(
+        Flag.withDescription("id of the item; of an AO schedule, which one"),
+        Flag.withMetavar("id"),
+        Flag.filterMap(readId, (value) => `"${value}" is no id of an item: it has 43 characters`),
+      ),
+    ),
+  },
+  (given) => later(async () => (await import("./AssignCommand.ts")).assign(given)),
+).pipe(
+  said(
+    "Bring an item that somebody signed before into a process's log, where it speaks for who signed it.",
+    [
+      "heddle assign <process> picture.item --as ada",
+      "an item as bundlers and wallets make it, in its bytes",
+    ],
+    ["heddle assign <process> schedule.json --id <message>", "a message of a process of AO"],
+  ),
+)
+
 const secondsMax = 24 * 60 * 60
 
 const ask = Command.make(
@@ -165,4 +194,4 @@ const query = Command.make("query", { ...talking, ...content, process: processId
   ),
 )
 
-export const group = { group: "Speak", commands: [keys, spawn, upgrade, send, ask, query] } as const
+export const group = { group: "Speak", commands: [keys, spawn, upgrade, send, assign, ask, query] } as const

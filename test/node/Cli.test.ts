@@ -27,6 +27,7 @@ const commands = [
   "spawn",
   "upgrade",
   "send",
+  "assign",
   "ask",
   "query",
   "ps",

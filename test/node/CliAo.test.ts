@@ -1,12 +1,17 @@
 /** What comes from AO, at the command line. */
+import type { ChildProcess } from "node:child_process"
 import path from "node:path"
 import { afterAll, assert, describe, it } from "vitest"
 import * as CommandLine from "../support/CommandLine.ts"
 import { describeShared, folder as vectors } from "../vectors/shared.ts"
 
-const { run, json, failure, write, remove } = CommandLine.make("ao")
+const { run, json, failure, write, dev, remove } = CommandLine.make("ao")
 
-afterAll(remove)
+let node: ChildProcess | undefined
+afterAll(async () => {
+  if (node !== undefined) await CommandLine.stop(node)
+  remove()
+})
 
 interface File {
   readonly process: string
@@ -46,6 +51,41 @@ describeShared("import-ao", "ao-schedule.json", ({ process, entries }: File) => 
     const bad = entries.with(2, { ...entries[2], timestamp: 1 })
     const told = await failure(1, ["import-ao", write("bad.json", JSON.stringify({ process, entries: bad }))])
     assert.include(told, "slot 2, timestamp: recorded as 1, and its bytes say 1728412707255")
+  })
+})
+
+describeShared("assign", "ao-schedule.json", ({ entries }: File) => {
+  const file = path.join(vectors, "ao-schedule.json")
+  const ids = entries.map(({ message }) => String(message))
+
+  it("brings a message of AO, or any item in its bytes, to a process, once", async () => {
+    node = (await dev("--data", "data")).child
+    await run(["keys", "new", "ada"])
+    const code = write(
+      "witness.ts",
+      "import { onMessage } from 'heddle/guest'\nonMessage(({ id, from, data }) => [id, from, data])\n",
+    )
+    const any = (await run(["spawn", code, "--tag", "Assignable=any"])).out.trim()
+    const brought = await json("assign", any, file, "--id", ids[3]!)
+    assert.deepInclude(brought, { id: ids[3], process: any, slot: 1, repeat: false })
+    const again = await run(["assign", any, file, "--id", ids[3]!])
+    assert.match(again.out, new RegExp(`^${ids[3]} has slot 1 at .*, from before\n$`))
+    const shown = (await run(["log", any])).out
+    assert.include(shown, `["${ids[3]}","TZ7o7SIZ06ZEJ14lXwVtng1EtSx60QkPy-kh-kdAXog","7TXMSdnKOw"]`)
+    assert.deepInclude(await json("verify", any), { slots: 2, inadmissible: 0, finding: null })
+
+    const wrapper = write("wrapper.item", Buffer.from(String(entries[5]!["item"]), "base64url"))
+    assert.match((await run(["assign", any, wrapper])).out, /^\S{43} has slot 2 at [^,]*\n$/)
+
+    const own = (await run(["spawn", code])).out.trim()
+    const refused = await failure(1, ["assign", own, file, "--id", ids[3]!])
+    assert.include(refused, "not assignable: it was said to")
+    assert.include(await failure(1, ["assign", any, file, "--id", any]), `${file} has no item ${any}`)
+    assert.include(await failure(2, ["assign", any, file]), "--id")
+    assert.include(await failure(1, ["assign", any, wrapper, "--id", any]), `${wrapper} has no item ${any}`)
+    assert.include(await failure(1, ["assign", any, code]), "bad assigned item")
+    assert.include(await failure(1, ["assign", any, "nothing"]), "nothing can't be read")
+    assert.include(await failure(2, ["assign", any, file, "--id", "x"]), "43 characters")
   })
 })
 
