@@ -11,6 +11,7 @@ const folders = [
   "ledger",
   "scheduler-unit",
   "compute-unit",
+  "archive-unit",
   "messenger-unit",
   "node",
 ]
