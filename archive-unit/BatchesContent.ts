@@ -150,10 +150,11 @@ const read = (reader: Bytes.Reader): ReadonlyArray<CommittedBatch> => {
   if (first === 0 && !Bytes.equal(previousRoot, zero)) throw new RangeError("batch 0 follows a root")
   const batchBytesMin = type.signatureBytes + 4 + entryBytesMin
   const count = Content.readCount(reader, "batches", 1, 0xffff_ffff, batchBytesMin)
-  if (!Number.isSafeInteger(first + count - 1)) throw new RangeError("a batch number is over 2^53 - 1")
+  if (!Number.isSafeInteger(first + (count - 1))) throw new RangeError("a batch number is over 2^53 - 1")
   const heads: Heads = new Map()
   const batches: Array<CommittedBatch> = []
-  for (let number = first; number < first + count; number++) {
+  for (let place = 0; place < count; place++) {
+    const number = first + place
     const signature = reader.take(type.signatureBytes)
     const n = Content.readCount(reader, "entries in a batch", 1, Limit.assignmentsPerBatchMax, entryBytesMin)
     const entries: Array<LogEntry> = []

@@ -54,7 +54,37 @@ export const compress = (content: Uint8Array, longDistance = true): Effect.Effec
 const fail = (reason: CompressionInvalid["reason"], detail: string) =>
   Result.fail(new CompressionInvalid({ reason, detail }))
 
-/** The size that a frame says its content has (RFC 8878 §3.1.1.1), once size and window are what they may be. */
+/** What a frame's head says (RFC 8878 §3.1.1.1): bytes of its content and of its window, and whether a checksum ends it. */
+const readHead = (reader: Bytes.Reader) => {
+  const descriptor = reader.u8()
+  if ((descriptor & 0x0b) !== 0) return undefined
+  const whole = (descriptor & 0x20) !== 0
+  const code = whole ? 0 : reader.u8()
+  const base = 2 ** (10 + (code >> 3))
+  const sizes = [
+    () => (whole ? reader.u8() : undefined),
+    () => reader.u16() + 256,
+    () => reader.u32(),
+    () => Number(reader.u64()),
+  ]
+  const size = sizes[descriptor >> 6]!()
+  const window = whole ? (size ?? 0) : base + (base / 8) * (code & 7)
+  return { size, window, checksum: (descriptor & 4) !== 0 }
+}
+
+/** Passes over a frame's blocks (§3.1.1.2); false where one is of the kind that is reserved. */
+const passBlocks = (reader: Bytes.Reader): boolean => {
+  for (let last = false; !last;) {
+    const header = reader.u16() | (reader.u8() << 16)
+    const [kind, size] = [(header >> 1) & 3, header >> 3]
+    if (kind === 3) return false
+    reader.take(kind === 1 ? 1 : size)
+    last = (header & 1) === 1
+  }
+  return true
+}
+
+/** The bytes that the content of a frame has, by its own word, once the frame is one, whole and alone. */
 export const contentBytes = (
   frame: Uint8Array,
   bytesMax: number,
@@ -63,29 +93,18 @@ export const contentBytes = (
   try {
     if (!Bytes.equal(reader.take(magic.length), magic))
       return fail("not a frame", "it does not begin like one")
-    const descriptor = reader.u8()
-    if ((descriptor & 0x0b) !== 0)
-      return fail("not a frame", "it needs a dictionary, or is of a later format")
-    const whole = (descriptor & 0x20) !== 0
-    const code = whole ? 0 : reader.u8()
-    const base = 2 ** (10 + (code >> 3))
-    const sizeBytes = [whole ? 1 : 0, 2, 4, 8][descriptor >> 6]
-    const size =
-      sizeBytes === 8
-        ? Number(reader.u64())
-        : sizeBytes === 4
-          ? reader.u32()
-          : sizeBytes === 2
-            ? reader.u16() + 256
-            : sizeBytes === 1
-              ? reader.u8()
-              : undefined
+    const head = readHead(reader)
+    if (head === undefined) return fail("not a frame", "it needs a dictionary, or is of a later format")
+    const { size, window, checksum } = head
     if (size === undefined) return fail("size", "it does not say the size of its content")
     if (size > bytesMax) return fail("size", `its content has ${size} bytes; at most ${bytesMax} are allowed`)
-    const window = whole ? size : base + (base / 8) * (code & 7)
-    return window > windowBytesMax
-      ? fail("window", `its window has ${window} bytes; at most ${windowBytesMax} are allowed`)
-      : Result.succeed(size)
+    if (window > windowBytesMax)
+      return fail("window", `its window has ${window} bytes; at most ${windowBytesMax} are allowed`)
+    if (!passBlocks(reader)) return fail("damaged", "a block is of the reserved kind")
+    if (checksum) reader.take(4)
+    return reader.remaining === 0
+      ? Result.succeed(size)
+      : fail("trailing bytes", `${reader.remaining} bytes follow the frame`)
   } catch (error) {
     if (error instanceof Bytes.EndOfBytes) return fail("truncated", `it ends at byte ${error.offset}`)
     throw error
@@ -102,29 +121,13 @@ export const decompress = Effect.fnUntraced(function* (
     params: { [ZSTD_d_windowLogMax]: Limit.archiveWindowLogMax },
     maxOutputLength: Math.max(1, size),
     chunkSize: Math.max(64, Math.min(size, chunkBytes)),
-    info: true,
   }
   return yield* Effect.callback<Uint8Array, CompressionInvalid>((resume) => {
-    const refuse = (reason: CompressionInvalid["reason"], detail: string) =>
-      resume(Effect.fail(new CompressionInvalid({ reason, detail })))
-    zlib.zstdDecompress(frame, options, (error, result) => {
-      if (error !== null) {
-        const { code } = error as NodeJS.ErrnoException // zlib's errors have a code
-        if (code === "Z_BUF_ERROR") return refuse("truncated", "it ends early")
-        if (code === "ERR_BUFFER_TOO_LARGE")
-          return refuse("size", `its content has more than the ${size} bytes that it says`)
-        return refuse("damaged", error.message)
-      }
-      // With `info` the result is the bytes beside the engine, which counts what it has read.
-      const { buffer, engine } = result as unknown as {
-        readonly buffer: Uint8Array
-        readonly engine: { readonly bytesWritten: number }
-      }
-      if (buffer.length !== size)
-        return refuse("size", `its content has ${buffer.length} bytes, and it says ${size}`)
-      if (engine.bytesWritten !== frame.length)
-        return refuse("trailing bytes", `${frame.length - engine.bytesWritten} bytes follow the frame`)
-      return resume(Effect.succeed(buffer))
+    zlib.zstdDecompress(frame, options, (error, content) => {
+      const why =
+        error?.message ??
+        (content.length === size ? undefined : `its content has ${content.length} bytes, and it says ${size}`)
+      resume(Effect.fromResult(why === undefined ? Result.succeed(content) : fail("damaged", why)))
     })
   })
 })

@@ -16,6 +16,7 @@ import type * as Batch from "../runtime/Batch.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as Hash from "../runtime/Hash.ts"
 import * as Id from "../runtime/Id.ts"
+import * as Limit from "../runtime/Limit.ts"
 import * as Merkle from "../runtime/Merkle.ts"
 import * as Outcome from "../runtime/Outcome.ts"
 import * as Content from "./Content.ts"
@@ -83,6 +84,8 @@ const wrong = ({ attestation, outcomes }: ArchivedGroup): string | undefined => 
   if (outcomes === undefined) return undefined
   if (outcomes.length !== turns) return `it has ${outcomes.length} outcomes of ${turns} turns`
   if (!outcomes.every(({ slot }, i) => slot === from.slot + 1 + i)) return "its outcomes are of other slots"
+  if (outcomes.some(({ outbox }) => outbox.length > Limit.outboxEntriesPerTurnMax))
+    return "an outbox has too many entries"
   return Bytes.equal(outcomeRoot(outcomes), attestation.outcomeRoot)
     ? undefined
     : "its outcomes are not what is attested"
@@ -156,9 +159,10 @@ const read = (reader: Bytes.Reader): ReadonlyArray<ArchivedRelease> => {
   const first = reader.count()
   const releaseBytesMin = type.signatureBytes + 4 + groupBytesMin
   const count = Content.readCount(reader, "releases", 1, 0xffff_ffff, releaseBytesMin)
-  if (!Number.isSafeInteger(first + count - 1)) throw new RangeError("a release number is over 2^53 - 1")
+  if (!Number.isSafeInteger(first + (count - 1))) throw new RangeError("a release number is over 2^53 - 1")
   const releases: Array<ArchivedRelease> = []
-  for (let number = first; number < first + count; number++) {
+  for (let place = 0; place < count; place++) {
+    const number = first + place
     const signature = reader.take(type.signatureBytes)
     const n = Content.readCount(reader, "groups in a release", 1, Merkle.leavesMax, groupBytesMin)
     const groups: Array<ArchivedGroup> = []

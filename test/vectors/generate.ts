@@ -2,6 +2,7 @@
 import fs from "node:fs"
 import { fileURLToPath } from "node:url"
 import * as Make from "./make.ts"
+import { archive } from "./makeArchive.ts"
 import { order } from "./makeOrder.ts"
 import { outbox } from "./makeOutbox.ts"
 import { outcome } from "./makeOutcome.ts"
@@ -15,6 +16,7 @@ export const files = {
   "order.json": order,
   "outcome.json": outcome,
   "outbox.json": outbox,
+  "archive.json": archive,
 }
 
 export const write = (content: unknown): string => `${JSON.stringify(content, null, 1)}\n`
