@@ -84,7 +84,7 @@ export const batches = Effect.fnUntraced(function* (
   return decoded
 })
 
-/** The releases of a content, each with the signature of `compute` over the tree of its attestations. */
+/** The releases of a content, each with the signature of `compute` over the tree of its attestations; their numbers are its word only. */
 export const turns = Effect.fnUntraced(function* (
   compute: Id.Address,
   bytes: Uint8Array,

@@ -6,6 +6,9 @@
  *     group   = engine 32 | process 32 | u64 term | from | to | 1, outcome... or 0, outcome root 32
  *     point   = u64 slot + 1 | head 32 | state root 32
  *
+ * The number of a release is the unit's own count: no signature covers it and nothing follows from it. In which order
+ * turns were done is said by the points, which do.
+ *
  * A group has one outcome for each slot after `from` up to `to`; their root follows from them and is not stored. Where
  * they are left out, because a release with them would be no content, the root stands alone: who wants them runs the
  * turns again.
