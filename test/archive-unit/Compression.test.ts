@@ -8,17 +8,17 @@ import * as Bytes from "../../runtime/Bytes.ts"
 import * as Limit from "../../runtime/Limit.ts"
 
 const why = (frame: Uint8Array, bytesMax = 1_000_000) =>
-  Compression.decompress(frame, bytesMax).pipe(
-    Effect.flip,
-    Effect.map(({ reason }) => reason),
-  )
+  Effect.match(Compression.decompress(frame, bytesMax), {
+    onFailure: ({ reason }) => reason,
+    onSuccess: ({ length }) => `${length} bytes`,
+  })
 
 /** One byte, 128 KiB times, as a block of four bytes. */
 const repeated = (last: boolean) => Bytes.concat([Bytes.u16((last ? 1 : 0) | 2), Bytes.u8(0x10), Bytes.u8(7)])
-/** A frame of so many such blocks that says it holds `size` bytes. */
+/** A frame of so many such blocks, with a window of one, that says it holds `size` bytes. */
 const bomb = (size: number, blocks: number) =>
   Bytes.concat([
-    Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0xa0),
+    Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0x80, 0x38),
     Bytes.u32(size),
     ...Array.from({ length: blocks }, (_, i) => repeated(i === blocks - 1)),
   ])
@@ -50,6 +50,7 @@ describe("Compression", () => {
       assert.strictEqual((yield* Compression.decompress(honest, 1_000_000)).length, 524_288)
       assert.strictEqual(yield* why(bomb(4_000_000_000, 30_000)), "size")
       assert.strictEqual(yield* why(bomb(1_000, 30_000)), "damaged")
+      assert.strictEqual(yield* why(bomb(1_000_000, 30_000)), "damaged")
     }),
   )
 

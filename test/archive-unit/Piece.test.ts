@@ -43,7 +43,10 @@ const partsOf = (pieces: ReadonlyArray<Piece.Piece>) =>
   pieces.flatMap((piece) => (piece.kind === "part" ? [piece] : []))
 
 const refusal = (parts: ReadonlyArray<Piece.Part>) =>
-  Effect.map(Effect.flip(Piece.content(parts)), ({ reason, part }) => [reason, part])
+  Effect.match(Piece.content(parts), {
+    onFailure: ({ reason, part }) => [reason, part],
+    onSuccess: ({ length }) => ["content", length],
+  })
 
 const part = Limit.archivePartBytesMax
 
