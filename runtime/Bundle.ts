@@ -49,10 +49,37 @@ export const encode = (items: ReadonlyArray<Item.Item>): Uint8Array =>
     ...items.map((item) => item.bytes),
   ])
 
-/** The entries of a bundle as windows on it, of whatever signature types. */
-export const entries = (bytes: Uint8Array): Result.Result<ReadonlyArray<Entry>, BundleInvalid> => {
-  const reader = new Bytes.Reader(bytes)
+/** Where an item stands in a bundle: from byte `from` to byte `to`, which is not its own any more. */
+export interface Place {
+  readonly id: Uint8Array
+  readonly from: number
+  readonly to: number
+}
+
+/** Runs a reading of a bundle's table; every way in which bytes can be wrong has its name. */
+const reading = <A>(
+  bytes: Uint8Array,
+  read: (reader: Bytes.Reader) => Result.Result<A, BundleInvalid>,
+): Result.Result<A, BundleInvalid> => {
   try {
+    return read(new Bytes.Reader(bytes))
+  } catch (error) {
+    if (error instanceof Bytes.EndOfBytes) return fail("truncated", `the bundle ends at byte ${error.offset}`)
+    if (error instanceof RangeError) return fail("not canonical", error.message)
+    throw error
+  }
+}
+
+/** Bytes of count and table of the bundle that begins with `start`: 32 bytes of it are enough. */
+export const tableBytes = (start: Uint8Array): Result.Result<number, BundleInvalid> =>
+  reading(start, (reader) => Result.succeed(32 + 64 * readWide(reader)))
+
+/** Places of a bundle of `length` bytes, of which `start` holds the table at least. */
+export const places = (
+  start: Uint8Array,
+  length: number,
+): Result.Result<ReadonlyArray<Place>, BundleInvalid> =>
+  reading(start, (reader) => {
     const count = readWide(reader)
     if (count * 64 > reader.remaining)
       return fail("truncated", `${count} items announced, and the table of them ends early`)
@@ -60,20 +87,22 @@ export const entries = (bytes: Uint8Array): Result.Result<ReadonlyArray<Entry>, 
       size: readWide(reader),
       id: reader.take(Hash.length),
     }))
-    const found: Array<Entry> = []
+    const found: Array<Place> = []
+    let at = reader.offset
     for (const [place, { size, id }] of table.entries()) {
-      if (size > reader.remaining)
-        return fail("truncated", `${size} bytes announced, ${reader.remaining} left`, place)
-      found.push({ id, bytes: reader.take(size) })
+      if (size > length - at) return fail("truncated", `${size} bytes announced, ${length - at} left`, place)
+      found.push({ id, from: at, to: at + size })
+      at += size
     }
-    if (reader.remaining > 0) return fail("trailing bytes", `${reader.remaining} bytes follow the last item`)
+    if (length > at) return fail("trailing bytes", `${length - at} bytes follow the last item`)
     return Result.succeed(found)
-  } catch (error) {
-    if (error instanceof Bytes.EndOfBytes) return fail("truncated", `the bundle ends at byte ${error.offset}`)
-    if (error instanceof RangeError) return fail("not canonical", error.message)
-    throw error
-  }
-}
+  })
+
+/** The entries of a bundle as windows on it, of whatever signature types. */
+export const entries = (bytes: Uint8Array): Result.Result<ReadonlyArray<Entry>, BundleInvalid> =>
+  Result.map(places(bytes, bytes.length), (found) =>
+    found.map(({ id, from, to }) => ({ id, bytes: bytes.subarray(from, to) })),
+  )
 
 /** The items of a bundle. Total: every byte string is a list of items or a named refusal. */
 export const decode = (bytes: Uint8Array): Result.Result<ReadonlyArray<Item.Item>, BundleInvalid> => {

@@ -165,13 +165,14 @@ const lengthTag = (kind: "blob" | "list", length: number): Uint8Array => {
 const deepHashBlob = (blob: Uint8Array): Uint8Array =>
   Hash.sha384(Bytes.concat([lengthTag("blob", blob.length), Hash.sha384(blob)]))
 
-/**
- * Arweave's deep hash (SHA-384) of a list of byte strings; nesting is not used by items.
- * Source: ANS-104 §3.1, arweave-js `deepHash.ts`.
- */
-export const deepHash = (list: ReadonlyArray<Uint8Array>): Uint8Array => {
+/** A byte string, or a list of what can be hashed. Items are flat lists; the tags of a transaction are lists in it. */
+export type Deep = Uint8Array | ReadonlyArray<Deep>
+
+/** Arweave's deep hash (SHA-384) of a list. Source: ANS-104 §3.1, arweave-js `deepHash.ts`. */
+export const deepHash = (list: ReadonlyArray<Deep>): Uint8Array => {
   let hash = lengthTag("list", list.length)
-  for (const blob of list) hash = Hash.sha384(Bytes.concat([hash, deepHashBlob(blob)]))
+  for (const part of list)
+    hash = Hash.sha384(Bytes.concat([hash, part instanceof Uint8Array ? deepHashBlob(part) : deepHash(part)]))
   return hash
 }
 

@@ -198,3 +198,63 @@ export const connectionsMax = 4_096
 
 /** Milliseconds that a stopping node gives the requests it has, before it cuts them. */
 export const stopMsMax = 5_000
+
+// The archive (spec 07)
+
+/** Compressed bytes of one part of a content: with tags, owner and signature it is an item, with room. */
+export const archivePartBytesMax = 8 * 1024 * 1024
+
+/** A content before compression: four of the largest batches. A reader holds one content in memory at a time. */
+export const archiveContentBytesMax = 4 * batchBytesMax
+
+/** A snapshot as a content: 256 MiB of memory that nothing compresses, and every view and counter. */
+export const archiveSnapshotBytesMax = 336 * 1024 * 1024
+
+/** Parts of one content: the largest snapshot where compression only adds to it. */
+export const archivePartsMax = 43
+
+/** Window of a compressed content as a power of two: 128 MiB, the most that decompressors take unasked. */
+export const archiveWindowLogMax = 27
+
+/** Bytes of one piece of an archive: a part of 8 MiB with its tags and signature, and what carries it, are one item. */
+export const archivePieceBytesMax = itemBytesMax - 8 * 1024
+
+/** Bytes of one bundle: it is in memory three times while it is sent (as it is, carried, as chunks). */
+export const archiveBundleBytesMax = 64 * 1024 * 1024
+
+/** Pieces of one bundle: each is signed for at 5 ms a piece before the bundle can go. */
+export const archivePiecesMax = 1_024
+
+/** Bytes of one transaction's data: a bundle, and what carries its pieces. */
+export const archiveTransactionBytesMax = archiveBundleBytesMax + archivePiecesMax * 8 * 1024
+
+/** Bytes of all tags of one transaction, names and values (Arweave's rule). */
+export const transactionTagsBytesMax = 2_048
+
+/** Blocks after its anchor in which a transaction can be mined (Arweave's rule). */
+export const anchorBlocksMax = 50
+
+/** Blocks that a fork may take back: a transfer is given up only that much later, since two would be paid twice. */
+export const forkBlocksMax = 10
+
+/** Times that all gateways of an archive are asked the same, one after the other. */
+export const gatewayRoundsMax = 4
+
+/** Milliseconds of waiting between two such rounds: first and longest. */
+export const gatewayRetryMsMin = 500
+export const gatewayRetryMsMax = 30_000
+
+/** Milliseconds in which a gateway answers, from the question to the last byte. */
+export const gatewayAnswerMsMax = 60_000
+
+/** Bytes of one answer of a gateway that is not data: a page of 100 results with 4,096 bytes of tags each, as JSON. */
+export const gatewayAnswerBytesMax = 4 * 1024 * 1024
+
+/** Results in one page of a gateway's index (what gateways allow). */
+export const gatewayPageMax = 100
+
+/** Pages of one search in one gateway's index: an index that never ends is a wrong answer. */
+export const gatewayPagesMax = 10_000
+
+/** Transactions whose verified heads an archive remembers, and transfers whose progress it does. */
+export const archiveHeadsMax = 1_024

@@ -5,6 +5,7 @@ import { type Import, imports, lineOf, list, parse, read, type SourceFile } from
 
 const schedulerSeam = "scheduler-unit/SchedulerUnit.ts"
 const computeSeam = "compute-unit/ComputeUnit.ts"
+const archiveSeam = "archive-unit/ArchiveUnit.ts"
 
 /** What each folder may import besides itself: folders end with `/`, files and package entries do not. */
 const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
@@ -14,7 +15,8 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   ledger: ["runtime/", "identity/"],
   "scheduler-unit": ["runtime/", "identity/", "ledger/"],
   "compute-unit": ["runtime/", "identity/", "ledger/", schedulerSeam],
-  "messenger-unit": ["runtime/", "identity/", "privacy/", "ledger/", schedulerSeam, computeSeam],
+  "archive-unit": ["runtime/", "identity/", "ledger/", schedulerSeam, computeSeam],
+  "messenger-unit": ["runtime/", "identity/", "privacy/", "ledger/", schedulerSeam, computeSeam, archiveSeam],
   node: [
     "runtime/",
     "identity/",
@@ -22,6 +24,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
     "ledger/",
     "scheduler-unit/",
     "compute-unit/",
+    "archive-unit/",
     "messenger-unit/",
     "package.json",
   ],
@@ -114,7 +117,9 @@ describe("the check of the house", () => {
     ],
     ["compute-unit/A.ts", 'import "../scheduler-unit/Sequencer.ts"', "compute-unit may import"],
     ["compute-unit/guest/A.ts", 'import "../../node/Serve.ts"', "compute-unit may import"],
+    ["archive-unit/A.ts", 'import "../compute-unit/Turn.ts"', "archive-unit may import"],
     ["messenger-unit/A.ts", 'import "../compute-unit/Turn.ts"', "messenger-unit may import"],
+    ["messenger-unit/A.ts", 'import "../archive-unit/Piece.ts"', "messenger-unit may import"],
     ["node/A.ts", 'import "../examples/demo.ts"', "node may import"],
     ["node/A.ts", 'import "../test/SourceFile.ts"', "node may import"],
     ["node/A.ts", 'import "heddle"', "only examples import heddle by its name"],
@@ -134,7 +139,9 @@ describe("the check of the house", () => {
 
   it.each([
     ["compute-unit/A.ts", `import "../${schedulerSeam}"`],
+    ["archive-unit/A.ts", `import "../${computeSeam}"`],
     ["messenger-unit/A.ts", `import "../${computeSeam}"`],
+    ["messenger-unit/A.ts", `import "../${archiveSeam}"`],
     ["compute-unit/guest/A.ts", 'import "../Turn.ts"'],
     ["node/cli/A.ts", 'import "../../messenger-unit/Client.ts"'],
     ["node/A.ts", 'import "effect/Effect"'],

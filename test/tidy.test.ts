@@ -11,6 +11,7 @@ const folders = [
   "ledger",
   "scheduler-unit",
   "compute-unit",
+  "archive-unit",
   "messenger-unit",
   "node",
 ]
@@ -21,6 +22,7 @@ const authorities: Readonly<Record<string, string>> = {
   "compute-unit/Bundle.ts": "an author's code is files",
   "compute-unit/EngineFile.ts": "the engine and its prelude are files of packages",
   "identity/KeyFolder.ts": "sealed key files are files",
+  "runtime/ArchiveFolder.ts": "an archive of files",
   "runtime/StoreLmdb.ts": "the store on disk",
 }
 

@@ -2,6 +2,7 @@
 import fs from "node:fs"
 import { fileURLToPath } from "node:url"
 import * as Make from "./make.ts"
+import { archive } from "./makeArchive.ts"
 import { order } from "./makeOrder.ts"
 import { outbox } from "./makeOutbox.ts"
 import { outcome } from "./makeOutcome.ts"
@@ -17,6 +18,7 @@ export const files = {
   "outcome.json": outcome,
   "outbox.json": outbox,
   "plain-module.json": plainModule,
+  "archive.json": archive,
 }
 
 export const write = (content: unknown): string => `${JSON.stringify(content, null, 1)}\n`
