@@ -7,6 +7,7 @@ import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type * as Assignment from "../runtime/Assignment.ts"
 import type * as Attestation from "../runtime/Attestation.ts"
+import type * as Batch from "../runtime/Batch.ts"
 import type * as Id from "../runtime/Id.ts"
 import type * as Outcome from "../runtime/Outcome.ts"
 import type { StoreFailed } from "../runtime/Store.ts"
@@ -31,6 +32,17 @@ export interface Emitted {
 export interface Release {
   readonly number: number
   readonly emitted: ReadonlyArray<Emitted>
+}
+
+/** What one commit of a compute unit wrote: attestations under one signature, with the outcomes that they are about. */
+export interface Committed extends Batch.Signed {
+  /** That of its release. */
+  readonly number: number
+  /** All leaves of the tree that was signed, in order. */
+  readonly groups: ReadonlyArray<{
+    readonly attestation: Attestation.Attestation
+    readonly outcomes: ReadonlyArray<Outcome.Outcome>
+  }>
 }
 
 /** A message that is run on a throw-away copy of the newest state. */
@@ -143,5 +155,9 @@ export class ComputeUnit extends Context.Service<
     readonly progress: (process: Id.ProcessId) => Effect.Effect<Progress>
     /** What left with each commit from a number on, then with each new one; never ends. */
     readonly releases: (from: number) => Stream.Stream<Release>
+    /** The number that the next commit will have. */
+    readonly nextCommit: Effect.Effect<number>
+    /** Every commit from a number on, then each new one; never ends. */
+    readonly commits: (from: number) => Stream.Stream<Committed>
   }
 >()("heddle/ComputeUnit") {}

@@ -334,6 +334,8 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax }: Options) 
         return { slots: slot + 1, engine, parked: followed.get(process)?.parked }
       }),
     releases: (from) => feed.follow(from, outcomes.release),
+    nextCommit: Effect.sync(outcomes.nextRelease),
+    commits: (from) => feed.follow(from, outcomes.committed),
   })
 })
 

@@ -13,7 +13,7 @@ import * as Outcome from "../runtime/Outcome.ts"
 import * as OutboxProof from "../runtime/OutboxProof.ts"
 import { type Put, Store, type StoreFailed } from "../runtime/Store.ts"
 import * as Table from "../runtime/Table.ts"
-import type { Emitted, Release, Turn, View } from "./ComputeUnit.ts"
+import type { Committed, Emitted, Release, Turn, View } from "./ComputeUnit.ts"
 
 /** The turns of one process in one batch of its scheduler, and where they lead. */
 export interface Group {
@@ -72,6 +72,8 @@ export interface OutcomeLog {
   /** The same, signed. */
   readonly attestation: (process: Id.ProcessId, slot: number) => Attestation.SignedAttestation | undefined
   readonly release: (number: number) => Release | undefined
+  /** A release with everything that was written with it. */
+  readonly committed: (number: number) => Committed | undefined
   readonly nextRelease: () => number
   /** Writes groups under one signature. */
   readonly append: (signed: Batch.Signed, groups: ReadonlyArray<Group>) => Effect.Effect<void, StoreFailed>
@@ -211,6 +213,16 @@ export const make = Effect.gen(function* () {
         return emittedBy(done, attestationOf(one), witness(index))
       })
       return { number, emitted }
+    },
+    committed: (number) => {
+      if (number >= next) return undefined
+      const { release, stored } = witnessOf(number)
+      const { signatureType, owner, signature } = release
+      const groups = stored.map((one) => {
+        const done = turnsOf(one.process, one.from.slot + 1, one.to.slot - one.from.slot)
+        return { attestation: attestationOf(one), outcomes: done.map(({ outcome }) => outcome) }
+      })
+      return { number, signatureType, owner, signature, groups }
     },
     nextRelease: () => next,
     append: (signed, groups) => {

@@ -258,3 +258,23 @@ export const gatewayPagesMax = 10_000
 
 /** Transactions whose verified heads an archive remembers, and transfers whose progress it does. */
 export const archiveHeadsMax = 1_024
+
+/** Bytes of a release with its outcomes as a content: with what is gathered before it, still one. */
+export const archiveReleaseBytesMax = 48 * 1024 * 1024
+
+/** What an item takes in a bundle beside itself (ANS-104 §2.2): size and id. */
+export const bundleEntryBytes = 64
+
+/** Bytes of items, proofs and outcomes after which a bundle is closed, and ms after which a smaller one is. */
+export const archiveGatherBytes = 4 * 1024 * 1024
+export const archiveGatherMs = 60_000
+
+/** Bytes of bundles that wait in the store: over it no more are made, and the log itself is what waits. */
+export const archiveWaitingBytesMax = 4 * archiveBundleBytesMax
+
+/** ms between two looks at bundles that are sent and not confirmed: half of what a block of Arweave takes. */
+export const archivePollMs = 60_000
+
+/** ms after which an archive that failed is tried again: first and longest. */
+export const archiveRetryMsMin = 1_000
+export const archiveRetryMsMax = 60_000

@@ -1,0 +1,306 @@
+/**
+ * ArchiveUnit in the process of the units whose work it archives. It reads their batches and commits behind them, from
+ * where it left off, and waits for the archive so that nobody else does.
+ *
+ * What it has gathered lies in memory and is read again after a crash; a bundle, once closed, is durable before anything
+ * of it leaves, and so is the transfer by which it goes: whatever happens, nothing is paid twice.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Random from "effect/Random"
+import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
+import { ComputeUnit, type Committed } from "../compute-unit/ComputeUnit.ts"
+import * as SignedItem from "../identity/SignedItem.ts"
+import { Signer } from "../identity/Signer.ts"
+import { Archive, ArchiveRefused, type Progress, readBundle, type Transfer } from "../runtime/Archive.ts"
+import * as Feed from "../runtime/Feed.ts"
+import * as Limit from "../runtime/Limit.ts"
+import { type CommittedBatch, SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
+import * as ArchiveCost from "./ArchiveCost.ts"
+import * as ArchiveQueue from "./ArchiveQueue.ts"
+import { ArchiveUnit, type Status, type Waiting } from "./ArchiveUnit.ts"
+import * as BatchesContent from "./BatchesContent.ts"
+import * as Bundling from "./Bundling.ts"
+import * as TurnsContent from "./TurnsContent.ts"
+
+export interface Options {
+  /** Winston that may be spent in all; unset where nothing has to be paid. */
+  readonly spendingLimit?: bigint | undefined
+  /** Blocks that have to stand on a bundle, its own included, before it counts as confirmed. */
+  readonly confirmations: number
+  /** Bytes after which a bundle is closed, and ms after which a smaller one is. */
+  readonly gatherBytes?: number | undefined
+  readonly gatherMs?: number | undefined
+  /** ms between two looks at bundles that are not confirmed. */
+  readonly pollMs?: number | undefined
+}
+
+export const make = Effect.fnUntraced(function* (options: Options) {
+  const { spendingLimit, confirmations } = options
+  const { gatherBytes = Limit.archiveGatherBytes, gatherMs = Limit.archiveGatherMs } = options
+  const { pollMs = Limit.archivePollMs } = options
+  const archive = yield* Archive
+  const scheduler = yield* SchedulerUnit
+  const compute = yield* ComputeUnit
+  const signer = yield* Signer
+  const queue = yield* ArchiveQueue.make
+
+  let batches: Array<CommittedBatch> = []
+  let commits: Array<Committed> = []
+  let gathered = 0
+  /** When the oldest of them came, in ms since 1970. */
+  let since: number | undefined
+  /** What each kind of work waits for. */
+  const problems = new Map<"bundling" | "sending", string>()
+  /** Who wants a bundle closed now. */
+  let flushing = 0
+  const progress = new Map<number, Progress>()
+  /** Open while there is room for more to be gathered; while something is; while it is enough. */
+  const [room, some, enough] = [true, false, false].map((open) => Latch.makeUnsafe(open)) as [
+    Latch.Latch,
+    Latch.Latch,
+    Latch.Latch,
+  ]
+  /** Told when a bundle was closed, and when one was confirmed. */
+  const news = Feed.make()
+  const closed = yield* Queue.sliding<void>(1)
+
+  const look = () => {
+    const isEmpty = batches.length + commits.length === 0
+    if (isEmpty) some.closeUnsafe()
+    else some.openUnsafe()
+    if (!isEmpty && (gathered >= gatherBytes || flushing > 0)) enough.openUnsafe()
+    else enough.closeUnsafe()
+    if (gathered < gatherBytes) room.openUnsafe()
+    else room.closeUnsafe()
+  }
+
+  const gather = <A>(into: () => Array<A>, weigh: (one: A) => number) =>
+    Effect.fnUntraced(function* (one: A) {
+      since ??= yield* Clock.currentTimeMillis
+      into().push(one)
+      gathered += weigh(one)
+      look()
+      yield* room.await
+    })
+
+  /** Waits until `holds`; it is asked again whenever there is news. */
+  const until = (holds: () => boolean) =>
+    Stream.runDrain(
+      Stream.take(
+        news.follow(0, () => (holds() ? true : undefined)),
+        1,
+      ),
+    )
+
+  const waitingBytes = () => queue.open().reduce((sum, { bytes }) => sum + bytes, 0)
+
+  /** Makes a bundle of what is gathered. It stays gathered until the bundle is durable. */
+  const close = Effect.gen(function* () {
+    const taken: Bundling.Gathered = { batches: [...batches], commits: [...commits] }
+    const { pieces, marks } = yield* Bundling.cut(taken, queue.isMarked)
+    const signed = yield* Effect.forEach(pieces, (fields) => SignedItem.sign(signer, fields))
+    const { batch, commit } = queue.state()
+    const now = yield* Clock.currentTimeMillis
+    yield* queue.add({
+      bundles: Bundling.pack(signed),
+      marks,
+      reached: Bundling.reached(taken.batches),
+      batch: batch + taken.batches.length,
+      commit: commit + taken.commits.length,
+      since: now,
+      oldest: since ?? now,
+    })
+    batches = batches.slice(taken.batches.length)
+    commits = commits.slice(taken.commits.length)
+    gathered =
+      batches.reduce((sum, one) => sum + BatchesContent.batchBytes(one), 0) +
+      commits.reduce((sum, one) => sum + TurnsContent.releaseBytes(one), 0)
+    since = batches.length + commits.length === 0 ? undefined : now
+    look()
+    news.publish()
+    yield* Queue.offer(closed, undefined)
+  })
+
+  /** Waits so long that many who failed do not come back together. */
+  const backOff = Effect.fnUntraced(function* (failures: number) {
+    const longest = Math.min(Limit.archiveRetryMsMin * 2 ** failures, Limit.archiveRetryMsMax)
+    yield* Effect.sleep(longest * (0.5 + 0.5 * (yield* Random.next)))
+  })
+
+  /** Tries again and again, and says meanwhile what is wrong. */
+  const persist = <E extends { readonly message: string }, R>(
+    work: "bundling" | "sending",
+    effect: Effect.Effect<void, E, R>,
+  ) =>
+    Effect.gen(function* () {
+      for (let failures = 0; ; failures++) {
+        const done = yield* Effect.result(effect)
+        if (Result.isSuccess(done)) break
+        if (problems.get(work) !== done.failure.message)
+          yield* Effect.logWarning(`the archive waits: ${done.failure.message}`)
+        problems.set(work, done.failure.message)
+        yield* backOff(failures)
+      }
+      problems.delete(work)
+    })
+
+  const bundling = Effect.gen(function* () {
+    yield* some.await
+    const age = (yield* Clock.currentTimeMillis) - (since ?? 0)
+    yield* Effect.raceFirst(enough.await, Effect.sleep(Math.max(0, gatherMs - age)))
+    yield* until(() => waitingBytes() < Limit.archiveWaitingBytesMax)
+    yield* persist("bundling", close)
+  })
+
+  /** Sends a bundle by the transfer that it has, or by a new one that the limit allows. */
+  const send = Effect.fnUntraced(function* (row: ArchiveQueue.Row) {
+    const bytes = queue.bytes(row)
+    if (row.transfer === undefined) {
+      const transfer = yield* archive.prepare(Result.getOrThrow(readBundle(bytes))) // as it was written
+      const spent = queue.state().spent + transfer.cost
+      if (spendingLimit !== undefined && spent > spendingLimit)
+        return yield* new ArchiveRefused({
+          reason: "too dear",
+          detail: `bundle ${row.bundle} takes ${transfer.cost} winston, ${spent} in all; the spending limit is ${spendingLimit}`,
+        })
+      yield* queue.transfer(row, transfer)
+      return yield* sendBy({ ...row, transfer }, transfer, bytes)
+    }
+    return yield* sendBy(row, row.transfer, bytes)
+  })
+
+  const sendBy = (row: ArchiveQueue.Row, transfer: Transfer, bytes: Uint8Array) =>
+    archive
+      .upload(transfer, bytes, (so) => void progress.set(row.number, so), progress.get(row.number)?.sent)
+      .pipe(
+        Effect.andThen(queue.mark(row, "sent")),
+        Effect.catchTag("TransferVoid", () => queue.transfer(row, undefined)),
+      )
+
+  /** Looks where sent bundles stand. They are confirmed in their order, so that an anchor has all before it. */
+  const confirm = Effect.gen(function* () {
+    let first = true
+    for (const row of queue.open()) {
+      const { transfer } = row
+      if (row.state !== "sent" || transfer === undefined) {
+        first = false
+        continue
+      }
+      const status = yield* archive.status(transfer)
+      const isDeep = status._tag === "confirmed" && status.confirmations >= confirmations
+      if (first && isDeep) {
+        yield* queue.confirm(row, status.height)
+        progress.delete(row.number)
+        news.publish()
+        continue
+      }
+      first = false
+      if (status._tag === "absent") yield* queue.mark(row, "waiting")
+      if (status._tag === "void") yield* queue.transfer(row, undefined)
+      if (status._tag === "absent" || status._tag === "void") {
+        progress.delete(row.number)
+        yield* Queue.offer(closed, undefined)
+      }
+    }
+  })
+
+  const sending = Effect.gen(function* () {
+    yield* persist(
+      "sending",
+      Effect.gen(function* () {
+        // First, so that one that can't be sent holds up none that was.
+        yield* confirm
+        for (const row of queue.open()) if (row.state === "waiting") yield* send(row)
+        yield* confirm
+      }),
+    )
+    const wait = Queue.take(closed)
+    yield* queue.open().length === 0 ? wait : Effect.raceFirst(wait, Effect.sleep(pollMs))
+  })
+
+  const { batch, commit } = queue.state()
+  const followBatches = Stream.runForEach(
+    scheduler.batches(batch),
+    gather(() => batches, BatchesContent.batchBytes),
+  )
+  const followCommits = Stream.runForEach(
+    compute.commits(commit),
+    gather(() => commits, TurnsContent.releaseBytes),
+  )
+  for (const work of [followBatches, followCommits, Effect.forever(bundling), Effect.forever(sending)])
+    yield* Effect.forkScoped(work)
+
+  const waiting = (row: ArchiveQueue.Row): Waiting => {
+    const { number, bundle, bytes, state, transfer, since: at } = row
+    const { sent = state === "sent" ? (transfer?.bytes ?? 0) : 0, total = transfer?.bytes ?? 0 } =
+      progress.get(number) ?? {}
+    return {
+      number,
+      bundle,
+      bytes,
+      state,
+      transfer: transfer?.id,
+      cost: transfer?.cost,
+      sent,
+      total,
+      since: at,
+    }
+  }
+
+  const status = Effect.gen(function* () {
+    const { batch: bundledBatch, commit: bundledCommit, spent, bundles, bytes } = queue.state()
+    const open = queue.open()
+    const newest = queue.newest()
+    const oldest = open[0]?.oldest ?? since
+    const now: Status = {
+      archive: archive.name,
+      batches: {
+        made: yield* scheduler.nextBatch,
+        bundled: bundledBatch,
+        confirmed: newest?.batch ?? 0,
+      },
+      turns: { made: yield* compute.nextCommit, bundled: bundledCommit, confirmed: newest?.commit ?? 0 },
+      waiting: open.map(waiting),
+      bundles,
+      bytes,
+      spent,
+      spendingLimit,
+      behindMs: oldest === undefined ? 0 : Math.max(0, (yield* Clock.currentTimeMillis) - oldest),
+      problem: problems.get("sending") ?? problems.get("bundling"),
+    }
+    return now
+  })
+
+  const flush = Effect.gen(function* () {
+    const [made, done] = [yield* scheduler.nextBatch, yield* compute.nextCommit]
+    const isBundled = () => queue.state().batch >= made && queue.state().commit >= done
+    flushing++
+    look()
+    yield* Effect.ensuring(
+      until(isBundled),
+      Effect.sync(() => {
+        flushing--
+        look()
+      }),
+    )
+    const last = queue.state().next
+    yield* until(() => queue.open().every(({ number }) => number >= last))
+  })
+
+  return ArchiveUnit.of({
+    status,
+    anchor: (process) => Effect.sync(() => queue.anchor(process)),
+    cost: (process) =>
+      Effect.flatMap(ArchiveCost.measure(scheduler, process), (measured) =>
+        Effect.map(archive.price(measured.bytes), (winston) => ({ ...measured, winston })),
+      ),
+    flush,
+  })
+})
+
+export const layer = (options: Options) => Layer.effect(ArchiveUnit, make(options))
