@@ -1,12 +1,16 @@
 /**
  * Bundling: from what a node's units have committed to the pieces of a bundle (spec 07 §6).
  *
+ * The attestations of many commits stand there under one signature, made for the archive: one of each commit's own would
+ * take as much as a signed message where messages come one at a time.
+ *
  * With a run of batches and a run of commits go the modules that its messages name, the engines that ran its turns and
  * the newest snapshot of each of its processes, each of them once in the life of a node.
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { ComputeUnit, type Committed } from "../compute-unit/ComputeUnit.ts"
+import { Signer } from "../identity/Signer.ts"
 import * as Archive from "../runtime/Archive.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as Hash from "../runtime/Hash.ts"
@@ -63,20 +67,26 @@ const archived = (commit: Committed): TurnsContent.ArchivedRelease =>
     ? commit
     : { ...commit, groups: commit.groups.map((group) => ({ ...group, outcomes: undefined })) }
 
-const turnsContent = (commits: ReadonlyArray<Committed>): ReadonlyArray<Content> => {
-  const [first, last] = [commits[0], commits.at(-1)]
-  if (first === undefined || last === undefined) return []
-  const compute = addressOf(first.owner)
-  const head: PieceTags.Head = {
-    type: "Turns",
-    compute,
-    firstRelease: first.number,
-    lastRelease: last.number,
-  }
-  const releases = commits.map(archived)
-  const bytes = Result.getOrThrow(TurnsContent.encode(releases)) // what the compute unit committed is one run
-  return [{ head, slots: TurnsContent.slots(releases), bytes, mark: undefined }]
-}
+const turnsContent = Effect.fnUntraced(function* (commits: ReadonlyArray<Committed>) {
+  const first = commits[0]
+  if (first === undefined) return []
+  const { type, owner, address: compute, sign } = yield* Signer
+  const joined = TurnsContent.joined(commits.map(archived))
+  const releases = yield* Effect.forEach(joined, (groups, i) =>
+    Effect.map(sign("heddle/attestation/1", TurnsContent.signingBytes(groups)), (signature) => ({
+      number: first.number + i,
+      signatureType: type.number,
+      owner,
+      signature,
+      groups,
+    })),
+  )
+  const [firstRelease, lastRelease] = [first.number, first.number + releases.length - 1]
+  const head: PieceTags.Head = { type: "Turns", compute, firstRelease, lastRelease }
+  const bytes = yield* Effect.fromResult(TurnsContent.encode(releases))
+  const content: Content = { head, slots: TurnsContent.slots(releases), bytes, mark: undefined }
+  return [content]
+})
 
 const addressOf = (owner: Uint8Array): Id.Address => Id.fromBytes(Hash.sha256(owner))
 
@@ -149,7 +159,7 @@ export const cut = Effect.fnUntraced(function* (
     add({ head, slots: [], bytes, mark })
   }
 
-  const all = [...batchesContent(batches), ...turnsContent(commits), ...contents]
+  const all = [...batchesContent(batches), ...(yield* turnsContent(commits)), ...contents]
   const pieces = yield* Effect.forEach(all, ({ head, slots, bytes }) => Piece.make(head, slots, bytes))
   const made: Cut = { pieces: pieces.flat(), marks: contents.flatMap(({ mark }) => (mark ? [mark] : [])) }
   return made

@@ -10,7 +10,6 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as SigningContext from "../identity/SigningContext.ts"
 import { type Overloaded, Verifier } from "../identity/Verifier.ts"
-import * as Attestation from "../runtime/Attestation.ts"
 import * as Batch from "../runtime/Batch.ts"
 import * as Hash from "../runtime/Hash.ts"
 import * as Id from "../runtime/Id.ts"
@@ -97,9 +96,7 @@ export const turns = Effect.fnUntraced(function* (
   const signed = decoded.map((release) => ({
     number: release.number,
     signed: release,
-    bytes: Attestation.signingBytes(
-      Attestation.tree(release.groups.map(({ attestation }) => attestation)).root,
-    ),
+    bytes: TurnsContent.signingBytes(release.groups),
   }))
   yield* checkSigned("Turns", compute, "heddle/attestation/1", signed)
   return decoded

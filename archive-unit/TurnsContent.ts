@@ -184,6 +184,20 @@ export const decode = (
 ): Result.Result<ReadonlyArray<ArchivedRelease>, Content.ContentInvalid> =>
   Content.decode("Turns", bytes, read)
 
+/** Groups of many releases as those of as few as their trees take, still to be signed: a tree has 65,536 places. */
+export const joined = (
+  releases: ReadonlyArray<Pick<ArchivedRelease, "groups">>,
+): ReadonlyArray<ReadonlyArray<ArchivedGroup>> => {
+  const groups = releases.flatMap((release) => release.groups)
+  return Array.from({ length: Math.ceil(groups.length / Merkle.leavesMax) }, (_, i) =>
+    groups.slice(i * Merkle.leavesMax, (i + 1) * Merkle.leavesMax),
+  )
+}
+
+/** What the compute unit signs of a release (04 §6). */
+export const signingBytes = (groups: ReadonlyArray<ArchivedGroup>): Uint8Array =>
+  Attestation.signingBytes(Attestation.tree(groups.map(({ attestation }) => attestation)).root)
+
 /** The slots of each process in these releases. */
 export const slots = (releases: ReadonlyArray<ArchivedRelease>): ReadonlyArray<SlotRanges.SlotRange> =>
   SlotRanges.of(

@@ -109,18 +109,19 @@ const outcomeOf = (slot: number, item: Uint8Array): Outcome.Outcome => {
   }
 }
 
-/** What a compute unit releases of a log: one release a batch. */
+/** What the archive has of a log's turns: attested batch by batch, under one signature. */
 const releasesOf = (batches: ReadonlyArray<CommittedBatch>): ReadonlyArray<TurnsContent.ArchivedRelease> => {
   let from = Attestation.origin
-  return batches.map(({ entries }, number) => {
+  const groups = batches.map(({ entries }) => {
     const outcomes = entries.map(({ assignment, item }) => outcomeOf(assignment.slot, item))
     const { slot, head } = entries.at(-1)!.assignment
     const to = { slot, head, stateRoot: random(Hash.length) }
     const outcomeRoot = TurnsContent.outcomeRoot(outcomes)
     const attestation = { engine, process, term: 0, from, to, outcomeRoot }
     from = to
-    return { number, ...signed(compute), groups: [{ attestation, outcomes }] }
+    return { attestation, outcomes }
   })
+  return TurnsContent.joined([{ groups }]).map((all, number) => ({ number, ...signed(compute), groups: all }))
 }
 
 /** Each piece as an item of the node, and the item of a wallet that carries it. */
@@ -224,7 +225,7 @@ export const figure: Figure = async ({ quick, progress }) => {
     rows,
     reckoning: [
       ...reckoning,
-      `what can't be less, each: a signature of ${key.signatureBytes} B a message, a batch and a release, or a share of one; ${dataBytes} B of data, 32 B of anchor; of a bulk sender's tree, 64 B of hashes`,
+      `what can't be less, each: a signature of ${key.signatureBytes} B a message and a batch, or a share of one; ${dataBytes} B of data, 32 B of anchor; of a bulk sender's tree, 64 B of hashes`,
     ],
   }
 }
