@@ -272,15 +272,17 @@ describe("ArchiveArweave, paying", () => {
       Effect.gen(function* () {
         const { weave, gateways, open } = yield* network({}, {})
         const [next, counts] = [NetworkFaulty.random(seed), new Map<string, number>()]
-        let [archive, uploads] = [open(), 0]
+        let [archive, uploads, forks] = [open(), 0, 0]
         const transfer = yield* archive.prepare(one)
         for (const [index, gateway] of gateways.entries())
           fail(gateway, NetworkFaulty.random(100 * seed + index), counts)
         const seen = new Set<string>()
         for (let step = 0; step < 20; step++) {
           const luck = next()
-          if (luck < 0.2) weave.fork(1 + Math.floor(next() * 3), luck < 0.1 ? "waits" : "is lost")
-          else if (luck < 0.3) weave.forget()
+          if (luck < 0.2) {
+            forks += 1
+            weave.fork(1 + Math.floor(next() * 3), luck < 0.1 ? "waits" : "is lost")
+          } else if (luck < 0.3) weave.forget()
           else if (luck < 0.4) archive = open()
           else if (luck < 0.7) weave.mine(1)
           else {
@@ -292,8 +294,8 @@ describe("ArchiveArweave, paying", () => {
           seen.add(status._tag === "Failure" ? status.failure._tag : status.success._tag)
         }
         assert.isFalse(seen.has("void"))
-        assert.isTrue(seen.has("absent"))
-        assert.isAtLeast(uploads, 3)
+        assert.isAtLeast(seen.size, 2)
+        assert.isAtLeast(Math.min(uploads, forks), 2)
         for (const gateway of gateways) {
           gateway.before = () => undefined
           gateway.after = (_, answer) => answer
