@@ -24,7 +24,8 @@ export interface Tree {
 /** The tree over `data`, which is not empty. */
 export const tree = (data: Uint8Array): Effect.Effect<Tree> =>
   Effect.promise(async () => {
-    const { data_root: root, chunks, proofs } = await generateTransactionChunks(data)
+    // It takes slice after slice off what is left: of a Buffer they are windows, of a Uint8Array copies.
+    const { data_root: root, chunks, proofs } = await generateTransactionChunks(Bytes.view(data))
     return {
       root: new Uint8Array(root),
       chunks: chunks.map(({ minByteRange: from, maxByteRange: to }, index) => ({

@@ -240,6 +240,36 @@ describe("ArchiveArweave, paying", () => {
       }).pipe(Effect.scoped),
   )
 
+  it.effect("sends chunks through another gateway when they are to be sent again", () =>
+    Effect.gen(function* () {
+      const { weave, archive, gateways } = yield* network({}, {})
+      const transfer = yield* archive.prepare(one)
+      gateways[0]!.before = ({ path }) => (path === "/chunk" ? ArweaveGateway.text(200, "{}") : undefined)
+      yield* archive.upload(transfer, one.bytes)
+      weave.mine()
+      assert.strictEqual(weave.data(transfer.id), undefined)
+      yield* archive.upload(transfer, one.bytes, undefined, 0)
+      assert.strictEqual(weave.data(transfer.id)?.length, transfer.bytes)
+      assert.deepStrictEqual(
+        gateways.map((gateway) => posts(gateway, "/chunk")),
+        [2, 2],
+      )
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect("does not ask a gateway first that refused the chunk before", () =>
+    Effect.gen(function* () {
+      const { archive, gateways } = yield* network({}, {})
+      const transfer = yield* archive.prepare(one)
+      gateways[0]!.before = ({ path }) => (path === "/chunk" ? ArweaveGateway.text(400, "no") : undefined)
+      yield* archive.upload(transfer, one.bytes)
+      assert.deepStrictEqual(
+        gateways.map((gateway) => posts(gateway, "/chunk")),
+        [1, 2],
+      )
+    }).pipe(Effect.scoped),
+  )
+
   it.effect("shows what a fork takes back as pending or absent, and confirmed when it is back", () =>
     Effect.gen(function* () {
       const { weave, archive, subject } = yield* network()
@@ -473,6 +503,38 @@ describe("ArchiveArweave, reading", () => {
     }).pipe(Effect.scoped),
   )
 
+  it.effect("takes no other transaction, however well it is signed", () =>
+    Effect.gen(function* () {
+      const { weave, subject, gateway, open } = yield* network()
+      const { id: transaction } = yield* store(subject, one)
+      const { id: other } = yield* store(subject, Archive.bundle([piece("other", [["Type", "Turns"]])]))
+      const [found] = yield* collect(open(), data)
+      gateway.after = ({ path }, answer) =>
+        path === `/tx/${transaction}`
+          ? ArweaveGateway.text(200, JSON.stringify(weave.transaction(other)))
+          : answer
+      const error = yield* Effect.flip(open().read(found!))
+      assert.strictEqual(error._tag === "PieceDamaged" && error.reason, "wrong bytes")
+      assert.include(error.message, other)
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect("takes an answer of the largest size, and not one byte more, announced or not", () =>
+    Effect.gen(function* () {
+      const { archive, gateway } = yield* network()
+      const chunked = { "transfer-encoding": "chunked" }
+      for (const headers of [{}, chunked]) {
+        const price = (bytes: number) => () => ({ ...ArweaveGateway.text(200, "7".padEnd(bytes)), headers })
+        gateway.before = price(Limit.gatewayAnswerBytesMax)
+        assert.strictEqual(yield* archive.price(1), 7n)
+        gateway.before = price(Limit.gatewayAnswerBytesMax + 1)
+        const error = yield* Effect.flip(archive.price(1))
+        assert.strictEqual(error.reason, "wrong answer")
+        assert.include(error.message, `over ${Limit.gatewayAnswerBytesMax} bytes`)
+      }
+    }).pipe(Effect.scoped),
+  )
+
   it.effect("reads from the next gateway what the first gives wrong, in every way", () =>
     Effect.gen(function* () {
       const { subject, gateways, open } = yield* network({}, {})
@@ -548,9 +610,15 @@ describe("ArchiveArweave, reading", () => {
       }
       assert.isTrue(Bytes.equal(yield* open().read(found!), small.pieces[0]!.bytes))
       gateways[1]!.before = gateways[0]!.before
+      for (const { requests } of gateways) requests.length = 0
       const error = yield* Effect.flip(open().read(found!))
       assert.strictEqual(error._tag === "ArchiveUnavailable" && error.reason, "no answer")
       assert.include(error.message, `${Limit.gatewayAnswerMsMax} ms`)
+      // Once each: to be silent four times over would take minutes.
+      assert.deepStrictEqual(
+        gateways.map(({ requests }) => requests.length),
+        [1, 1],
+      )
       never.resolve(null)
     }).pipe(Effect.scoped),
   )
@@ -654,6 +722,50 @@ describe("ArchiveArweave, finding", () => {
         ),
       )
       assert.strictEqual(error._tag, "ArchiveUnavailable")
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect("believes no index about what it was not asked for", () =>
+    Effect.gen(function* () {
+      const { archive, subject, gateway } = yield* network()
+      yield* store(subject, Archive.bundle([piece("other", [["Type", "Turns"]]), ...one.pieces]))
+      gateway.before = (request) => {
+        if (request.path !== "/graphql" || !request.body.includes('"tags"')) return undefined
+        const { query, variables } = JSON.parse(request.body) as { query: string; variables: object }
+        Object.assign(request, { body: JSON.stringify({ query, variables: { ...variables, tags: [] } }) })
+        return undefined
+      }
+      const found = yield* collect(archive, data)
+      assert.deepStrictEqual(
+        found.map(({ size }) => size),
+        [one.pieces[0]!.bytes.length],
+      )
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect("reads an index of as many pages as may be, and leaves one that has no end", () =>
+    Effect.gen(function* () {
+      const { archive, gateway } = yield* network()
+      const endless = (last: number, cursor: (page: number) => string) => {
+        gateway.requests.length = 0
+        gateway.before = ({ body }) => {
+          const { variables } = JSON.parse(body) as { readonly variables: { readonly after?: string } }
+          const page = Number(variables.after ?? "0") + 1
+          const edges = [{ cursor: cursor(page), node: null }]
+          const transactions = { pageInfo: { hasNextPage: page < last }, edges }
+          return ArweaveGateway.text(200, JSON.stringify({ data: { transactions } }))
+        }
+      }
+      endless(Limit.gatewayPagesMax, String)
+      assert.deepStrictEqual(yield* collect(archive, { tags: [] }), [])
+      assert.strictEqual(gateway.requests.length, 2 * Limit.gatewayPagesMax)
+      endless(Limit.gatewayPagesMax + 1, String)
+      const error = yield* Effect.flip(collect(archive, { tags: [] }))
+      assert.strictEqual(error.reason, "wrong answer")
+      assert.include(error.message, "no end")
+      endless(Limit.gatewayPagesMax, () => "1")
+      assert.include((yield* Effect.flip(collect(archive, { tags: [] }))).message, "no end")
+      assert.isAtMost(gateway.requests.length, 4)
     }).pipe(Effect.scoped),
   )
 
