@@ -376,11 +376,16 @@ describe("ArchiveArweave, paying", () => {
       first.before = () => undefined
       second.before = () => null
       assert.deepStrictEqual(yield* archive.status(transfer), { _tag: "absent" })
-      // A gateway that is ahead by itself does not make a transfer old.
-      const young = yield* open2(archive, first, second)
+      // A gateway that is ahead by itself does not make a transfer old, whatever the other leaves unsaid.
+      second.before = () => undefined
+      const young = yield* archive.prepare(small)
       first.before = ({ path }) =>
         path === "/info" ? ArweaveGateway.text(200, '{"height": 1000000}') : undefined
       assert.deepStrictEqual(yield* archive.status(young), { _tag: "absent" })
+      second.before = ({ path }) => (path === "/info" ? null : undefined)
+      assert.deepStrictEqual(yield* archive.status(young), { _tag: "absent" })
+      first.before = second.before
+      assert.strictEqual((yield* Effect.flip(archive.status(young)))._tag, "ArchiveUnavailable")
     }).pipe(Effect.scoped),
   )
 
@@ -422,12 +427,6 @@ describe("ArchiveArweave, paying", () => {
     }).pipe(Effect.scoped),
   )
 })
-
-const open2 = (archive: Service, first: ArweaveGateway.Gateway, second: ArweaveGateway.Gateway) => {
-  first.before = () => undefined
-  second.before = () => undefined
-  return archive.prepare(small)
-}
 
 /** Bends a field of a JSON answer by one bit of the bytes that it encodes. */
 const bendField =
