@@ -54,7 +54,7 @@ const pathBytesMax = 96 * 32 + leafBytes
 
 /**
  * Where `bytes` lie in the data of `length` bytes under `root`, or undefined where `path` does not prove that they are
- * the chunk in which byte `at` stands.
+ * the chunk in which byte `at`, one of the data, stands.
  */
 export const place = (
   root: Uint8Array,
@@ -70,6 +70,5 @@ export const place = (
     if (!Bytes.equal(Hash.sha256(bytes), path.subarray(leaf, leaf + Hash.length))) return undefined
     const found = await validatePath(root, at, 0, length, path)
     if (found === false || found.chunkSize !== bytes.length) return undefined
-    const { leftBound: from, rightBound: to } = found
-    return from <= at && at < to ? { from, to } : undefined
+    return { from: found.leftBound, to: found.rightBound }
   })

@@ -559,23 +559,39 @@ describe("ArchiveArweave, reading", () => {
       const [found] = yield* collect(open(), data)
       gateway.before = ({ path }) => (path.startsWith("/chunk") ? ArweaveGateway.text(404, "no") : undefined)
       assert.isTrue(Bytes.equal(yield* open().read(found!), one.pieces[0]!.bytes))
-      const bends: ReadonlyArray<(body: Buffer) => Buffer> = [
-        (body) => flip(body, 0),
-        (body) => flip(body, bytes - 1),
-        (body) => body.subarray(1),
-        (body) => Buffer.concat([body, Buffer.of(0)]),
-        () => Buffer.alloc(0),
+      const bends: ReadonlyArray<readonly [why: string, bend: (body: Buffer) => Buffer]> = [
+        ["root", (body) => flip(body, 0)],
+        ["root", (body) => flip(body, bytes - 1)],
+        [`${bytes - 1} bytes of ${bytes}`, (body) => body.subarray(1)],
+        [`over ${bytes} bytes`, (body) => Buffer.concat([body, Buffer.of(0)])],
+        [`0 bytes of ${bytes}`, () => Buffer.alloc(0)],
       ]
       let caught = 0
-      for (const bend of bends) {
+      for (const [why, bend] of bends) {
         gateway.after = ({ path }, answer) =>
           path === `/${transaction}` ? { ...answer, body: bend(answer.body) } : answer
         const error = yield* Effect.flip(open().read(found!))
-        assert.include(error.message, gateway.url)
-        assert.include(error.message, transaction)
+        for (const part of [gateway.url, transaction, why]) assert.include(error.message, part)
         caught += 1
       }
       assert.strictEqual(caught, 5)
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect("does not ask first for the next chunk where the last one was not", () =>
+    Effect.gen(function* () {
+      const { subject, gateways, open } = yield* network({}, {})
+      yield* store(subject, one)
+      const [found] = yield* collect(open(), data)
+      for (const { requests } of gateways) requests.length = 0
+      gateways[0]!.before = ({ path }) =>
+        path.startsWith("/chunk") ? ArweaveGateway.text(404, "no") : undefined
+      yield* open().read(found!)
+      const chunks = gateways.map(({ requests }) => requests.filter(({ path }) => path.startsWith("/chunk")))
+      assert.deepStrictEqual(
+        chunks.map(({ length }) => length),
+        [1, 2],
+      )
     }).pipe(Effect.scoped),
   )
 

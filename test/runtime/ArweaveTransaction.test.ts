@@ -7,6 +7,7 @@ import * as ArweaveData from "../../runtime/ArweaveData.ts"
 import * as ArweaveTransaction from "../../runtime/ArweaveTransaction.ts"
 import * as ArweaveWallet from "../../runtime/ArweaveWallet.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
+import * as Hash from "../../runtime/Hash.ts"
 import * as Limit from "../../runtime/Limit.ts"
 import { noise } from "../compliance/archive.ts"
 import { text, wallet } from "../support/ArweaveWallet.ts"
@@ -182,6 +183,19 @@ describe("ArweaveData", () => {
         }
       }
       assert.strictEqual(chunks, 1 + 1 + 1 + 1 + 2 + 2 + 2 + 4)
+    }),
+  )
+
+  it.effect("takes no chunk that is shorter or longer than the tree says, whoever made the tree", () =>
+    Effect.gen(function* () {
+      const [bytes, end] = [noise("short", 50), new Uint8Array(32)]
+      end[31] = 100
+      const path = Bytes.concat([Hash.sha256(bytes), end])
+      const root = Hash.sha256(Bytes.concat([Hash.sha256(path.subarray(0, 32)), Hash.sha256(end)]))
+      const place = (length: number) => ArweaveData.place(root, length, 0, bytes, path)
+      assert.deepStrictEqual(yield* place(50), { from: 0, to: 50 })
+      assert.isUndefined(yield* place(100))
+      assert.isUndefined(yield* place(49))
     }),
   )
 
