@@ -78,17 +78,19 @@ export const make = ({ gateways, wallet, costMax }: Options): Archive["Service"]
     anchorHeight,
   }: ArweaveTransfer.Record) {
     const { good, failures } = yield* all((gateway) => Network.known(gateway, id), id)
-    const newest = yield* height
+    const heights = yield* all(Network.height, id)
+    const newest = Math.min(...heights.good)
+    const silent = failures.length + heights.failures.length
     const absent = good.filter((known) => known === "absent").length
     const nowhere = absent === good.length
     const say = (status: Status) => ({ status, nowhere })
     if (absent > 0) {
       const late = newest > anchorHeight + Limit.anchorBlocksMax + Limit.forkBlocksMax
-      return say({ _tag: late && nowhere && failures.length === 0 ? "void" : "absent" })
+      return say({ _tag: late && nowhere && silent === 0 ? "void" : "absent" })
     }
-    const heights = good.filter((known) => typeof known === "number")
-    const at = Math.max(...heights)
-    if (heights.length < good.length || at > newest) return say({ _tag: "pending" })
+    const blocks = good.filter((known) => typeof known === "number")
+    const at = Math.max(...blocks)
+    if (blocks.length < good.length || at > newest) return say({ _tag: "pending" })
     return say({ _tag: "confirmed", height: at, confirmations: newest - at + 1 })
   })
 

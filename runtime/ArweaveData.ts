@@ -24,7 +24,8 @@ export interface Tree {
 /** The tree over `data`, which is not empty. */
 export const tree = (data: Uint8Array): Effect.Effect<Tree> =>
   Effect.promise(async () => {
-    const { data_root: root, chunks, proofs } = await generateTransactionChunks(data)
+    // It takes slice after slice off what is left: of a Buffer they are windows, of a Uint8Array copies.
+    const { data_root: root, chunks, proofs } = await generateTransactionChunks(Bytes.view(data))
     return {
       root: new Uint8Array(root),
       chunks: chunks.map(({ minByteRange: from, maxByteRange: to }, index) => ({
@@ -53,7 +54,7 @@ const pathBytesMax = 96 * 32 + leafBytes
 
 /**
  * Where `bytes` lie in the data of `length` bytes under `root`, or undefined where `path` does not prove that they are
- * the chunk in which byte `at` stands.
+ * the chunk in which byte `at`, one of the data, stands.
  */
 export const place = (
   root: Uint8Array,
@@ -69,6 +70,5 @@ export const place = (
     if (!Bytes.equal(Hash.sha256(bytes), path.subarray(leaf, leaf + Hash.length))) return undefined
     const found = await validatePath(root, at, 0, length, path)
     if (found === false || found.chunkSize !== bytes.length) return undefined
-    const { leftBound: from, rightBound: to } = found
-    return from <= at && at < to ? { from, to } : undefined
+    return { from: found.leftBound, to: found.rightBound }
   })

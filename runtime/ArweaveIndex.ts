@@ -123,7 +123,7 @@ const fill = Effect.fnUntraced(function* (source: Source) {
     source.after = got!.success.next
     source.pages += 1
     if (source.after === undefined) source.state = "end"
-    else if (source.pages >= Limit.gatewayPagesMax)
+    else if (source.after === after || source.pages >= Limit.gatewayPagesMax)
       source.state = new Gateway.GatewayFailed({
         gateway,
         reason: "wrong answer",

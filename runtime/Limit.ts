@@ -253,8 +253,8 @@ export const gatewayAnswerBytesMax = 4 * 1024 * 1024
 /** Results in one page of a gateway's index (what gateways allow). */
 export const gatewayPageMax = 100
 
-/** Pages of one search in one gateway's index: an index that never ends is a wrong answer. */
-export const gatewayPagesMax = 10_000
+/** Pages of one search in one gateway's index: one that never ends is a wrong answer, and 200,000 results are enough. */
+export const gatewayPagesMax = 2_000
 
 /** Transactions whose verified heads an archive remembers, and transfers whose progress it does. */
 export const archiveHeadsMax = 1_024

@@ -82,6 +82,19 @@ describe("Bundle", () => {
     assert.strictEqual(reason(Bundle.decode(bytes)), "truncated")
   })
 
+  it("finds the places from the table alone", () => {
+    assert.strictEqual(Result.getOrThrow(Bundle.tableBytes(bundle.subarray(0, 32))), 32 + 3 * 64)
+    assert.isTrue(Result.isFailure(Bundle.tableBytes(bundle.subarray(0, 31))))
+    const places = Result.getOrThrow(Bundle.places(bundle.subarray(0, 32 + 3 * 64), bundle.length))
+    assert.deepStrictEqual(
+      places.map(({ id, from, to }) => ({ id, bytes: bundle.subarray(from, to) })),
+      [...Result.getOrThrow(Bundle.entries(bundle))],
+    )
+    assert.isTrue(Result.isFailure(Bundle.places(bundle.subarray(0, 32 + 3 * 64 - 1), bundle.length)))
+    assert.isTrue(Result.isFailure(Bundle.places(bundle, bundle.length - 1)))
+    assert.isTrue(Result.isFailure(Bundle.places(bundle, bundle.length + 1)))
+  })
+
   it("names the place of an item that is not read", () => {
     const bytes = Bytes.copy(bundle)
     bytes.set(Bytes.u16(4), 32 + 3 * 64 + three[0]!.bytes.length) // a signature type that heddle does not know

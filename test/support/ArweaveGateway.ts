@@ -376,7 +376,9 @@ export const make = (weave: Weave, options: Options = {}) =>
         return
       }
       const { status, body, headers = {}, cutAt } = answer
-      response.writeHead(status, { "content-length": String(body.length), ...headers })
+      const framing =
+        "transfer-encoding" in headers ? headers : { "content-length": String(body.length), ...headers }
+      response.writeHead(status, framing)
       if (cutAt === undefined) response.end(body)
       else response.write(body.subarray(0, cutAt), () => response.destroy())
     }
