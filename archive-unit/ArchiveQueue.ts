@@ -4,17 +4,18 @@
  *     archive-bundle   number         -> what is in it and how far it is; until it is confirmed
  *     archive-done     number         -> where a confirmed one is
  *     archive-part     number, part   -> some of its bytes; until it is confirmed
- *     archive-mark     kind, hash     -> a module, an engine, a snapshot is in a bundle
+ *     archive-mark     kind, hash     -> a module or an engine is in a bundle, a snapshot of a process up to a slot
  *     archive-anchor   process        -> the newest slot confirmed
  *     archive-state                   -> what comes into the next bundle, what was spent
  *
  * A bundle is written part by part, and is there with the row that is committed last, together with the place from which
- * the next one begins: so nothing is left out, and nothing stands in two bundles.
+ * the next one begins: so nothing is left out, and nothing stands in two bundles. Whoever changes what is known waits for
+ * the commit before: two changes that began from one state would undo each other.
  */
 import * as Effect from "effect/Effect"
+import * as Semaphore from "effect/Semaphore"
 import type { Transfer } from "../runtime/Archive.ts"
 import * as Bytes from "../runtime/Bytes.ts"
-import * as Hash from "../runtime/Hash.ts"
 import * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
 import { type Put, Store, type StoreFailed } from "../runtime/Store.ts"
@@ -65,10 +66,12 @@ export interface State {
   readonly bytes: number
 }
 
-/** A thing that is archived once. */
+/** A thing that is archived once, by its hash; or the snapshots of a process, by its id, up to a slot. */
 export interface Mark {
   readonly kind: "Module" | "Engine" | "Snapshot"
   readonly hash: Uint8Array
+  /** 0 of what is no snapshot. */
+  readonly slot: number
 }
 
 /** A bundle to be kept until it is confirmed. */
@@ -80,7 +83,7 @@ export interface Closed extends Pick<Row, "batch" | "commit" | "oldest" | "reach
 const rows = Table.make<[number: number], Row>("archive-bundle")
 const dones = Table.make<[number: number], Done>("archive-done")
 const parts = Table.make<[number: number, part: number], Uint8Array>("archive-part")
-const marks = Table.make<[kind: Uint8Array, hash: Uint8Array], true>("archive-mark")
+const marks = Table.make<[kind: Uint8Array, hash: Uint8Array], number>("archive-mark")
 const anchors = Table.make<[process: Uint8Array], Anchor>("archive-anchor")
 const states = Table.make<[], State>("archive-state")
 
@@ -88,7 +91,7 @@ const empty: State = { next: 0, batch: 0, commit: 0, spent: 0n, bundles: 0, byte
 
 const partBytes = Limit.snapshotPartBytesMax
 
-const markKey = ({ kind, hash }: Mark): [Uint8Array, Uint8Array] => [Bytes.fromText(kind), hash]
+const markKey = ({ kind, hash }: Omit<Mark, "slot">): [Uint8Array, Uint8Array] => [Bytes.fromText(kind), hash]
 
 export interface ArchiveQueue {
   readonly state: () => State
@@ -96,7 +99,8 @@ export interface ArchiveQueue {
   readonly open: () => ReadonlyArray<Row>
   /** The bytes of a bundle that is not confirmed. */
   readonly bytes: (row: Row) => Uint8Array
-  readonly isMarked: (mark: Mark) => boolean
+  /** The slot of a mark; undefined where there is none. */
+  readonly marked: (mark: Omit<Mark, "slot">) => number | undefined
   readonly anchor: (process: Id.ProcessId) => Anchor | undefined
   /** The newest bundle that is confirmed. */
   readonly newest: () => Done | undefined
@@ -113,22 +117,34 @@ export const make = Effect.gen(function* () {
   let state = states.get(store) ?? empty
   const open = new Map(rows.list(store, []).map((row) => [row.number, row]))
 
-  const write = (row: Row, puts: ReadonlyArray<Put> = []) =>
-    Effect.tap(store.commit([rows.put([row.number], row), ...puts]), () =>
+  const write = (row: Row) =>
+    Effect.tap(store.commit([rows.put([row.number], row)]), () =>
       Effect.sync(() => void open.set(row.number, row)),
     )
 
-  const withState = (next: State, then: (put: Put) => Effect.Effect<void, StoreFailed>) =>
-    Effect.tap(then(states.put([], next)), () => Effect.sync(() => void (state = next)))
+  const alone = Semaphore.makeUnsafe(1)
+
+  /** Commits what follows from the state as it is then. */
+  const change = (decide: (state: State) => { readonly next: State; readonly puts: ReadonlyArray<Put> }) =>
+    Effect.suspend(() => {
+      const { next, puts } = decide(state)
+      const done = Effect.sync(() => void (state = next))
+      return Effect.andThen(store.commit([...puts, states.put([], next)]), done)
+    }).pipe(alone.withPermits(1), Effect.uninterruptible)
+
+  // Of a bundle that was being written when the node stopped.
+  for (let number = state.next; parts.get(store, number, 0) !== undefined; number++)
+    yield* store.commit(parts.list(store, [number]).map((_, part) => parts.remove([number, part])))
 
   const queue: ArchiveQueue = {
     state: () => state,
     open: () => [...open.values()],
     bytes: ({ number, parts: count }) =>
       Bytes.concat(Array.from({ length: count }, (_, part) => parts.get(store, number, part)!)),
-    isMarked: (mark) => marks.get(store, ...markKey(mark)) === true,
+    marked: (mark) => marks.get(store, ...markKey(mark)),
     anchor: (process) => anchors.get(store, Id.toBytes(process)),
     newest: () => dones.list(store, [], { reverse: true, limit: 1 })[0],
+    // Numbers are given here alone, and one bundle after the other: nobody else moves `next`.
     add: Effect.fnUntraced(function* ({ bundles, marks: marked, ...row }) {
       const made: Array<Row> = []
       for (const { id, bytes } of bundles) {
@@ -153,45 +169,40 @@ export const make = Effect.gen(function* () {
           transfer: undefined,
         })
       }
-      const next = { ...state, next: state.next + made.length, batch: row.batch, commit: row.commit }
-      yield* withState(next, (put) =>
-        store.commit([
+      const { batch, commit } = row
+      yield* change((now) => ({
+        next: { ...now, next: now.next + made.length, batch, commit },
+        puts: [
           ...made.map((one) => rows.put([one.number], one)),
-          ...marked.map((mark) => marks.put(markKey(mark), true)),
-          put,
-        ]),
-      )
+          ...marked.map((mark) => marks.put(markKey(mark), mark.slot)),
+        ],
+      }))
       for (const one of made) open.set(one.number, one)
     }),
-    transfer: (row, transfer) =>
-      Effect.suspend(() => {
-        const cost = (transfer?.cost ?? 0n) - (row.transfer?.cost ?? 0n)
-        return withState({ ...state, spent: state.spent + cost }, (put) =>
-          write({ ...row, state: "waiting", transfer }, [put]),
-        )
-      }),
+    transfer: (row, transfer) => {
+      const written: Row = { ...row, state: "waiting", transfer }
+      return change((now) => ({
+        next: { ...now, spent: now.spent + (transfer?.cost ?? 0n) - (row.transfer?.cost ?? 0n) },
+        puts: [rows.put([row.number], written)],
+      })).pipe(Effect.tap(() => Effect.sync(() => void open.set(row.number, written))))
+    },
     mark: (row, to) => write({ ...row, state: to }),
     confirm: Effect.fnUntraced(function* (row, height) {
       const { number, parts: count, reached, bundle, bytes, since, batch, commit } = row
       const { id: transfer, cost } = row.transfer! // what is confirmed has gone by one
-      const next = { ...state, bundles: state.bundles + 1, bytes: state.bytes + bytes }
-      yield* withState(next, (put) =>
-        store.commit([
+      yield* change((now) => ({
+        next: { ...now, bundles: now.bundles + 1, bytes: now.bytes + bytes },
+        puts: [
           rows.remove([number]),
           dones.put([number], { number, bundle, bytes, since, batch, commit, transfer, cost, height }),
           ...Array.from({ length: count }, (_, part) => parts.remove([number, part])),
           ...reached.map(({ process, slot, head }) =>
             anchors.put([Id.toBytes(process)], { slot, head, transfer, height }),
           ),
-          put,
-        ]),
-      )
+        ],
+      }))
       open.delete(number)
     }),
   }
   return queue
 })
-
-/** Names what is archived once: a snapshot by process and slot. */
-export const snapshotHash = (process: Id.ProcessId, slot: number): Uint8Array =>
-  Hash.tagged("heddle/archive/snapshot-mark/1", Id.toBytes(process), Bytes.u64(slot))

@@ -55,7 +55,7 @@ export interface Status {
   /** Winston spent, and how much may be; unset where nothing has to be paid. */
   readonly spent: bigint
   readonly spendingLimit: bigint | undefined
-  /** ms since the oldest batch or commit was made that is not confirmed; 0 where all are. */
+  /** ms since the oldest batch or commit that is not confirmed was read by the archive unit; 0 where all are. */
   readonly behindMs: number
   /** What it waits for, in words for the operator. */
   readonly problem: string | undefined

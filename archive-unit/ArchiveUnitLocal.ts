@@ -18,6 +18,7 @@ import * as SignedItem from "../identity/SignedItem.ts"
 import { Signer } from "../identity/Signer.ts"
 import { Archive, ArchiveRefused, type Progress, readBundle, type Transfer } from "../runtime/Archive.ts"
 import * as Feed from "../runtime/Feed.ts"
+import type * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
 import { type CommittedBatch, SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
 import * as ArchiveCost from "./ArchiveCost.ts"
@@ -39,6 +40,19 @@ export interface Options {
   readonly pollMs?: number | undefined
 }
 
+const wordsOf = (defect: unknown): { readonly message: string } =>
+  defect instanceof Error ? defect : { message: String(defect) }
+
+/** What was gathered, with the bytes that it adds. */
+interface Weighed<A> {
+  readonly one: A
+  readonly bytes: number
+}
+
+const only = <A>(all: ReadonlyArray<Weighed<A>>): ReadonlyArray<A> => all.map(({ one }) => one)
+
+const total = (all: ReadonlyArray<Weighed<unknown>>): number => all.reduce((sum, { bytes }) => sum + bytes, 0)
+
 export const make = Effect.fnUntraced(function* (options: Options) {
   const { spendingLimit, confirmations } = options
   const { gatherBytes = Limit.archiveGatherBytes, gatherMs = Limit.archiveGatherMs } = options
@@ -49,8 +63,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const signer = yield* Signer
   const queue = yield* ArchiveQueue.make
 
-  let batches: Array<CommittedBatch> = []
-  let commits: Array<Committed> = []
+  let batches: Array<Weighed<CommittedBatch>> = []
+  let commits: Array<Weighed<Committed>> = []
   let gathered = 0
   /** When the oldest of them came, in ms since 1970. */
   let since: number | undefined
@@ -58,7 +72,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const problems = new Map<"bundling" | "sending", string>()
   /** Who wants a bundle closed now. */
   let flushing = 0
-  const progress = new Map<number, Progress>()
+  const progress = new Map<Id.Id, Progress>()
   /** Open while there is room for more to be gathered; while something is; while it is enough. */
   const [room, some, enough] = [true, false, false].map((open) => Latch.makeUnsafe(open)) as [
     Latch.Latch,
@@ -79,11 +93,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     else room.closeUnsafe()
   }
 
-  const gather = <A>(into: () => Array<A>, weigh: (one: A) => number) =>
+  const gather = <A>(into: () => Array<Weighed<A>>, weigh: (one: A) => number) =>
     Effect.fnUntraced(function* (one: A) {
       since ??= yield* Clock.currentTimeMillis
-      into().push(one)
-      gathered += weigh(one)
+      const bytes = weigh(one)
+      into().push({ one, bytes })
+      gathered += bytes
       look()
       yield* room.await
     })
@@ -101,8 +116,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   /** Makes a bundle of what is gathered. It stays gathered until the bundle is durable. */
   const close = Effect.gen(function* () {
-    const taken: Bundling.Gathered = { batches: [...batches], commits: [...commits] }
-    const { pieces, marks } = yield* Bundling.cut(taken, queue.isMarked)
+    const taken: Bundling.Gathered = { batches: only(batches), commits: only(commits) }
+    const { pieces, marks } = yield* Bundling.cut(taken, queue.marked)
     const signed = yield* Effect.forEach(pieces, (fields) => SignedItem.sign(signer, fields))
     const { batch, commit } = queue.state()
     const now = yield* Clock.currentTimeMillis
@@ -117,9 +132,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     })
     batches = batches.slice(taken.batches.length)
     commits = commits.slice(taken.commits.length)
-    gathered =
-      batches.reduce((sum, one) => sum + BatchesContent.batchBytes(one), 0) +
-      commits.reduce((sum, one) => sum + TurnsContent.releaseBytes(one), 0)
+    gathered = total(batches) + total(commits)
     since = batches.length + commits.length === 0 ? undefined : now
     look()
     news.publish()
@@ -139,11 +152,14 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   ) =>
     Effect.gen(function* () {
       for (let failures = 0; ; failures++) {
-        const done = yield* Effect.result(effect)
+        // A defect is no reason to archive nothing more and say nothing.
+        const done = yield* Effect.result(
+          Effect.catchDefect(effect, (defect) => Effect.fail(wordsOf(defect))),
+        )
         if (Result.isSuccess(done)) break
-        if (problems.get(work) !== done.failure.message)
-          yield* Effect.logWarning(`the archive waits: ${done.failure.message}`)
-        problems.set(work, done.failure.message)
+        const { message } = done.failure
+        if (problems.get(work) !== message) yield* Effect.logWarning(`the archive waits: ${message}`)
+        problems.set(work, message)
         yield* backOff(failures)
       }
       problems.delete(work)
@@ -157,17 +173,26 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     yield* persist("bundling", close)
   })
 
+  const allow = ({ bundle }: ArchiveQueue.Row, cost: bigint) => {
+    const spent = queue.state().spent + cost
+    return spendingLimit === undefined || spent <= spendingLimit
+      ? Effect.void
+      : Effect.fail(
+          new ArchiveRefused({
+            reason: "too dear",
+            detail: `bundle ${bundle} takes ${cost} winston, ${spent} in all; the spending limit is ${spendingLimit}`,
+          }),
+        )
+  }
+
   /** Sends a bundle by the transfer that it has, or by a new one that the limit allows. */
   const send = Effect.fnUntraced(function* (row: ArchiveQueue.Row) {
     const bytes = queue.bytes(row)
     if (row.transfer === undefined) {
+      // Asked first, since to prepare a bundle is to sign all of it.
+      yield* allow(row, yield* archive.price(row.bytes))
       const transfer = yield* archive.prepare(Result.getOrThrow(readBundle(bytes))) // as it was written
-      const spent = queue.state().spent + transfer.cost
-      if (spendingLimit !== undefined && spent > spendingLimit)
-        return yield* new ArchiveRefused({
-          reason: "too dear",
-          detail: `bundle ${row.bundle} takes ${transfer.cost} winston, ${spent} in all; the spending limit is ${spendingLimit}`,
-        })
+      yield* allow(row, transfer.cost)
       yield* queue.transfer(row, transfer)
       return yield* sendBy({ ...row, transfer }, transfer, bytes)
     }
@@ -176,35 +201,44 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   const sendBy = (row: ArchiveQueue.Row, transfer: Transfer, bytes: Uint8Array) =>
     archive
-      .upload(transfer, bytes, (so) => void progress.set(row.number, so), progress.get(row.number)?.sent)
+      .upload(
+        transfer,
+        bytes,
+        (so) => void progress.set(transfer.id, so),
+        progress.get(transfer.id)?.sent ?? 0,
+      )
       .pipe(
         Effect.andThen(queue.mark(row, "sent")),
-        Effect.catchTag("TransferVoid", () => queue.transfer(row, undefined)),
+        Effect.catchTag("TransferVoid", () => sendAgain(row, transfer, true)),
       )
+
+  /** Has a bundle sent again, from the first byte: by the same transfer, unless that can never arrive. */
+  const sendAgain = Effect.fnUntraced(function* (row: ArchiveQueue.Row, transfer: Transfer, isVoid: boolean) {
+    progress.delete(transfer.id)
+    yield* isVoid ? queue.transfer(row, undefined) : queue.mark(row, "waiting")
+    yield* Queue.offer(closed, undefined)
+  })
 
   /** Looks where sent bundles stand. They are confirmed in their order, so that an anchor has all before it. */
   const confirm = Effect.gen(function* () {
     let first = true
     for (const row of queue.open()) {
       const { transfer } = row
-      if (row.state !== "sent" || transfer === undefined) {
+      const status =
+        row.state === "sent" && transfer !== undefined ? yield* archive.status(transfer) : undefined
+      if (transfer === undefined || status === undefined) first = false
+      else if (status._tag === "absent" || status._tag === "void") {
         first = false
-        continue
-      }
-      const status = yield* archive.status(transfer)
-      const isDeep = status._tag === "confirmed" && status.confirmations >= confirmations
-      if (first && isDeep) {
+        yield* sendAgain(row, transfer, status._tag === "void")
+      } else if (!first || status._tag === "pending" || status.confirmations < confirmations) first = false
+      // A transaction can be in a block without its data: what is let go here must be there.
+      else if (yield* archive.holds(transfer)) {
         yield* queue.confirm(row, status.height)
-        progress.delete(row.number)
+        progress.delete(transfer.id)
         news.publish()
-        continue
-      }
-      first = false
-      if (status._tag === "absent") yield* queue.mark(row, "waiting")
-      if (status._tag === "void") yield* queue.transfer(row, undefined)
-      if (status._tag === "absent" || status._tag === "void") {
-        progress.delete(row.number)
-        yield* Queue.offer(closed, undefined)
+      } else {
+        first = false
+        yield* sendAgain(row, transfer, false)
       }
     }
   })
@@ -238,7 +272,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const waiting = (row: ArchiveQueue.Row): Waiting => {
     const { number, bundle, bytes, state, transfer, since: at } = row
     const { sent = state === "sent" ? (transfer?.bytes ?? 0) : 0, total = transfer?.bytes ?? 0 } =
-      progress.get(number) ?? {}
+      (transfer && progress.get(transfer.id)) ?? {}
     return {
       number,
       bundle,

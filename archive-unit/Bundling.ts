@@ -4,23 +4,24 @@
  * The attestations of many commits stand there under one signature, made for the archive: one of each commit's own would
  * take as much as a signed message where messages come one at a time.
  *
- * With a run of batches and a run of commits go the modules that its messages name, the engines that ran its turns and
- * the newest snapshot of each of its processes, each of them once in the life of a node.
+ * With a run of batches and a run of commits go the modules that its messages name and the engines that ran its turns,
+ * each of them once in the life of a node, and now and then a snapshot of a process in it.
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { ComputeUnit, type Committed } from "../compute-unit/ComputeUnit.ts"
 import { Signer } from "../identity/Signer.ts"
 import * as Archive from "../runtime/Archive.ts"
+import * as Assign from "../runtime/Assign.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as Hash from "../runtime/Hash.ts"
 import * as Id from "../runtime/Id.ts"
-import * as Item from "../runtime/Item.ts"
+import type * as Item from "../runtime/Item.ts"
 import * as Limit from "../runtime/Limit.ts"
 import * as Module from "../runtime/Module.ts"
 import { Store } from "../runtime/Store.ts"
 import type { CommittedBatch } from "../scheduler-unit/SchedulerUnit.ts"
-import { type ArchiveQueue, type Mark, type Reached, snapshotHash } from "./ArchiveQueue.ts"
+import type { ArchiveQueue, Mark, Reached } from "./ArchiveQueue.ts"
 import * as BatchesContent from "./BatchesContent.ts"
 import * as Piece from "./Piece.ts"
 import type * as PieceTags from "./PieceTags.ts"
@@ -46,20 +47,32 @@ export interface Cut {
   readonly marks: ReadonlyArray<Mark>
 }
 
-const batchesContent = (batches: ReadonlyArray<CommittedBatch>): ReadonlyArray<Content> => {
-  const [first, last] = [batches[0]?.link, batches.at(-1)?.link]
-  if (first === undefined || last === undefined) return []
-  const head: PieceTags.Head = {
-    type: "Batches",
-    scheduler: addressOf(first.owner),
-    firstBatch: first.number,
-    lastBatch: last.number,
-    previousRoot: first.previousRoot,
-    root: last.root,
+/** Runs of things that one key signed: a node may be given another. */
+const bySigner = <A>(all: ReadonlyArray<A>, ownerOf: (one: A) => Uint8Array): ReadonlyArray<Array<A>> => {
+  const runs: Array<Array<A>> = []
+  for (const one of all) {
+    const before = runs.at(-1)
+    if (before !== undefined && Bytes.equal(ownerOf(before[0]!), ownerOf(one))) before.push(one)
+    else runs.push([one])
   }
-  const bytes = Result.getOrThrow(BatchesContent.encode(batches)) // what the scheduler committed is one run
-  return [{ head, slots: BatchesContent.slots(batches), bytes, mark: undefined }]
+  return runs
 }
+
+const batchesContent = (batches: ReadonlyArray<CommittedBatch>) =>
+  Effect.gen(function* () {
+    const [first, last] = [batches[0]!.link, batches.at(-1)!.link] // runs are not empty
+    const head: PieceTags.Head = {
+      type: "Batches",
+      scheduler: addressOf(first.owner),
+      firstBatch: first.number,
+      lastBatch: last.number,
+      previousRoot: first.previousRoot,
+      root: last.root,
+    }
+    const bytes = yield* Effect.fromResult(BatchesContent.encode(batches))
+    const content: Content = { head, slots: BatchesContent.slots(batches), bytes, mark: undefined }
+    return content
+  })
 
 /** Outcomes are left out where they alone would be no content: who wants them runs the turns again. */
 const archived = (commit: Committed): TurnsContent.ArchivedRelease =>
@@ -67,35 +80,48 @@ const archived = (commit: Committed): TurnsContent.ArchivedRelease =>
     ? commit
     : { ...commit, groups: commit.groups.map((group) => ({ ...group, outcomes: undefined })) }
 
-const turnsContent = Effect.fnUntraced(function* (commits: ReadonlyArray<Committed>) {
-  const first = commits[0]
-  if (first === undefined) return []
-  const { type, owner, address: compute, sign } = yield* Signer
-  const joined = TurnsContent.joined(commits.map(archived))
-  const releases = yield* Effect.forEach(joined, (groups, i) =>
-    Effect.map(sign("heddle/attestation/1", TurnsContent.signingBytes(groups)), (signature) => ({
-      number: first.number + i,
-      signatureType: type.number,
-      owner,
-      signature,
-      groups,
-    })),
+/** Commits as releases under one signature; those of a key that is no longer the node's stay as they are. */
+const releasesOf = Effect.fnUntraced(function* (commits: ReadonlyArray<Committed>) {
+  const { number, owner } = commits[0]! // runs are not empty
+  const signer = yield* Signer
+  const releases = commits.map(archived)
+  if (!Bytes.equal(owner, signer.owner)) return releases
+  return yield* Effect.forEach(TurnsContent.joined(releases), (groups, i) =>
+    Effect.map(
+      signer.sign("heddle/attestation/1", TurnsContent.signingBytes(groups)),
+      (signature): TurnsContent.ArchivedRelease => ({
+        number: number + i,
+        signatureType: signer.type.number,
+        owner,
+        signature,
+        groups,
+      }),
+    ),
   )
-  const [firstRelease, lastRelease] = [first.number, first.number + releases.length - 1]
-  const head: PieceTags.Head = { type: "Turns", compute, firstRelease, lastRelease }
+})
+
+const turnsContent = Effect.fnUntraced(function* (commits: ReadonlyArray<Committed>) {
+  const releases = yield* releasesOf(commits)
+  const [first, last] = [releases[0]!, releases.at(-1)!] // of at least one group
+  const head: PieceTags.Head = {
+    type: "Turns",
+    compute: addressOf(first.owner),
+    firstRelease: first.number,
+    lastRelease: last.number,
+  }
   const bytes = yield* Effect.fromResult(TurnsContent.encode(releases))
   const content: Content = { head, slots: TurnsContent.slots(releases), bytes, mark: undefined }
-  return [content]
+  return content
 })
 
 const addressOf = (owner: Uint8Array): Id.Address => Id.fromBytes(Hash.sha256(owner))
 
-/** Ids that messages name as modules: of spawns, and of upgrades. */
+/** Ids that messages name as modules: of spawns, and of upgrades, those that were assigned among them. */
 const modulesNamed = (batches: ReadonlyArray<CommittedBatch>): ReadonlySet<Id.Id> => {
   const named = new Set<Id.Id>()
   for (const { entries } of batches)
     for (const { item } of entries)
-      for (const { name, value } of Result.getOrThrow(Item.decode(item)).tags) {
+      for (const { name, value } of Result.getOrThrow(Assign.read(item)).item.tags) {
         const id = name === "Module" ? Id.parse(value) : undefined
         if (id !== undefined) named.add(id)
       }
@@ -104,6 +130,37 @@ const modulesNamed = (batches: ReadonlyArray<CommittedBatch>): ReadonlySet<Id.Id
 
 const groupsOf = (commits: ReadonlyArray<Committed>) =>
   commits.flatMap(({ groups }) => groups.map(({ attestation }) => attestation))
+
+/**
+ * The newest snapshot of a process, where so many were taken since the one archived last that going on from there would
+ * take a while: each stands for a thousand turns or a second of CPU.
+ */
+const snapshotDue = Effect.fnUntraced(function* (
+  compute: ComputeUnit["Service"],
+  process: Id.ProcessId,
+  marked: ArchiveQueue["marked"],
+) {
+  const hash = Id.toBytes(process)
+  const archivedAt = marked({ kind: "Snapshot", hash }) ?? -1
+  const since = (yield* compute.snapshots(process)).filter(({ slot }) => slot > archivedAt)
+  const newest = since.findLast(({ kept }) => kept)
+  if (newest === undefined || since.length < Limit.archiveSnapshotEvery) return undefined
+  const { slot, stateRoot } = newest
+  const bytes = yield* compute.snapshot(process, slot)
+  const signed = yield* compute.attestation(process, slot)
+  if (bytes === undefined || signed === undefined) return undefined
+  const { engine } = signed.attestation
+  const head: PieceTags.Head = {
+    type: "Snapshot",
+    compute: compute.address,
+    process,
+    slot,
+    stateRoot,
+    engine,
+  }
+  const mark: Mark = { kind: "Snapshot", hash, slot }
+  return { head, slots: [], bytes, mark }
+})
 
 /** The newest slot of each process in the batches. */
 export const reached = (batches: ReadonlyArray<CommittedBatch>): ReadonlyArray<Reached> => {
@@ -119,7 +176,7 @@ export const reached = (batches: ReadonlyArray<CommittedBatch>): ReadonlyArray<R
 /** The pieces of a bundle over what was gathered. */
 export const cut = Effect.fnUntraced(function* (
   { batches, commits }: Gathered,
-  isMarked: ArchiveQueue["isMarked"],
+  marked: ArchiveQueue["marked"],
 ) {
   const store = yield* Store
   const compute = yield* ComputeUnit
@@ -127,39 +184,31 @@ export const cut = Effect.fnUntraced(function* (
   const add = (content: Content & { readonly mark: Mark }) => void contents.push(content)
 
   for (const module of modulesNamed(batches)) {
-    const mark: Mark = { kind: "Module", hash: Id.toBytes(module) }
-    const bytes = isMarked(mark) ? undefined : Module.get(store, module)
+    const mark: Mark = { kind: "Module", hash: Id.toBytes(module), slot: 0 }
+    const bytes = marked(mark) !== undefined ? undefined : Module.get(store, module)
     if (bytes !== undefined) add({ head: { type: "Module", module }, slots: [], bytes, mark })
   }
   const attested = groupsOf(commits)
   const engines = new Map(attested.map(({ engine }) => [Bytes.toHex(engine), engine]))
   for (const engine of engines.values()) {
-    const mark: Mark = { kind: "Engine", hash: engine }
-    const bytes = isMarked(mark) ? undefined : yield* compute.engineBytes(engine)
+    const mark: Mark = { kind: "Engine", hash: engine, slot: 0 }
+    const bytes = marked(mark) !== undefined ? undefined : yield* compute.engineBytes(engine)
     if (bytes !== undefined) add({ head: { type: "Engine", engine }, slots: [], bytes, mark })
   }
+  let room = Limit.archiveSnapshotsPerBundleBytes
   for (const process of new Set(attested.map((one) => one.process))) {
-    const newest = (yield* compute.snapshots(process)).findLast(({ kept }) => kept)
-    if (newest === undefined) continue
-    const { slot, stateRoot } = newest
-    const mark: Mark = { kind: "Snapshot", hash: snapshotHash(process, slot) }
-    if (isMarked(mark)) continue
-    const bytes = yield* compute.snapshot(process, slot)
-    const signed = yield* compute.attestation(process, slot)
-    if (bytes === undefined || signed === undefined) continue
-    const { engine } = signed.attestation
-    const head: PieceTags.Head = {
-      type: "Snapshot",
-      compute: compute.address,
-      process,
-      slot,
-      stateRoot,
-      engine,
-    }
-    add({ head, slots: [], bytes, mark })
+    if (room <= 0) break
+    const taken = yield* snapshotDue(compute, process, marked)
+    if (taken === undefined) continue
+    add(taken)
+    room -= taken.bytes.length
   }
 
-  const all = [...batchesContent(batches), ...(yield* turnsContent(commits)), ...contents]
+  const runs = [
+    ...bySigner(batches, ({ link }) => link.owner).map(batchesContent),
+    ...bySigner(commits, ({ owner }) => owner).map(turnsContent),
+  ]
+  const all = [...(yield* Effect.all(runs)), ...contents]
   const pieces = yield* Effect.forEach(all, ({ head, slots, bytes }) => Piece.make(head, slots, bytes))
   const made: Cut = { pieces: pieces.flat(), marks: contents.flatMap(({ mark }) => (mark ? [mark] : [])) }
   return made

@@ -139,6 +139,8 @@ export class Archive extends Context.Service<
       onProgress?: (progress: Progress) => void,
       sent?: number,
     ) => Effect.Effect<void, ArchiveUnavailable | ArchiveRefused | TransferVoid>
+    /** Whether all that a transfer commits to can be read back, every byte of it checked. */
+    readonly holds: (transfer: Transfer) => Effect.Effect<boolean, ArchiveUnavailable | ArchiveRefused>
     readonly status: (transfer: Transfer) => Effect.Effect<Status, ArchiveUnavailable | ArchiveRefused>
     /** Newest block; of a folder: the number of its bundles. */
     readonly height: Effect.Effect<number, ArchiveUnavailable>

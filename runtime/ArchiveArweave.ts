@@ -45,6 +45,10 @@ export interface Options {
 const median = (values: ReadonlyArray<bigint>): bigint | undefined =>
   values.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0))[(values.length - 1) >> 1]
 
+/** Whether every gateway answered, and none had the bytes: one that did not answer may have them. */
+const isFinal = ({ failures }: Gateway.GatewaysFailed): boolean =>
+  failures.every(({ reason }) => reason === "wrong bytes" || reason === "not here")
+
 export const make = ({ gateways, wallet, costMax }: Options): Archive["Service"] => {
   if (gateways.length === 0) throw new RangeError("an archive on Arweave has at least one gateway")
   const name = `Arweave through ${gateways.join(", ")}`
@@ -66,6 +70,17 @@ export const make = ({ gateways, wallet, costMax }: Options): Archive["Service"]
   })
 
   const height = Effect.map(all(Network.height), ({ good }) => Math.min(...good))
+
+  /**
+   * A height that no anchor known now is above: the highest that a gateway says, since one that lags would have a
+   * transaction given up that can still be mined. A gateway that says too much can put that off, not forever.
+   */
+  const heightAfter = Effect.gen(function* () {
+    const { good, failures } = yield* all(Network.height)
+    if (failures.length > 0) return yield* Gateway.unavailable({ failures })
+    const middle = Number(median(good.map(BigInt))!) // of at least one
+    return Math.min(Math.max(...good), middle + 2 * Limit.anchorBlocksMax)
+  })
 
   const price = (bytes: number) =>
     Effect.map(
@@ -90,7 +105,9 @@ export const make = ({ gateways, wallet, costMax }: Options): Archive["Service"]
     }
     const blocks = good.filter((known) => typeof known === "number")
     const at = Math.max(...blocks)
-    if (blocks.length < good.length || at > newest) return say({ _tag: "pending" })
+    // Of several gateways more than half have to know of the block.
+    const few = 2 * blocks.length <= gateways.length
+    if (blocks.length < good.length || few || at > newest) return say({ _tag: "pending" })
     return say({ _tag: "confirmed", height: at, confirmations: newest - at + 1 })
   })
 
@@ -157,8 +174,7 @@ export const make = ({ gateways, wallet, costMax }: Options): Archive["Service"]
       const anchor = yield* Effect.mapError(Gateway.inTurn(gateways.map(Network.anchor)), (error) =>
         Gateway.unavailable(error),
       )
-      // Asked after the anchor, and the highest: the anchor's own height is at most this.
-      const anchorHeight = Math.max(...(yield* all(Network.height)).good)
+      const anchorHeight = yield* heightAfter
       const tags = Carrier.transactionTags(bundle.pieces)
       const transaction = yield* Transaction.sign(wallet, {
         anchor,
@@ -183,10 +199,11 @@ export const make = ({ gateways, wallet, costMax }: Options): Archive["Service"]
       const tree = yield* ArweaveData.tree(data.success)
       if (!Bytes.equal(tree.root, transaction.dataRoot))
         return yield* refuse("its data is not what was signed")
-      if (transaction.reward > costMax)
-        return yield* refuse(`it costs more than the ${costMax} that may be paid`)
       const { status, nowhere } = yield* statusOf(record)
       if (status._tag === "void") return yield* new TransferVoid({ transfer: transfer.id })
+      // What is in the network is paid for, whatever may be paid today.
+      if (nowhere && transaction.reward > costMax)
+        return yield* refuse(`it costs more than the ${costMax} that may be paid`)
       yield* announce(transaction)
       // Who has forgotten the transaction has forgotten its chunks.
       const from = nowhere ? 0 : (sent ?? progress.get(transfer.id) ?? 0)
@@ -197,6 +214,15 @@ export const make = ({ gateways, wallet, costMax }: Options): Archive["Service"]
       Effect.fromResult(ArweaveTransfer.decode(transfer)).pipe(
         Effect.flatMap(statusOf),
         Effect.map(({ status }) => status),
+      ),
+
+    holds: (transfer) =>
+      Effect.fromResult(ArweaveTransfer.decode(transfer)).pipe(
+        Effect.andThen(reader.data(transfer.id)),
+        Effect.as(true),
+        Effect.catchTag("GatewaysFailed", (error) =>
+          isFinal(error) ? Effect.succeed(false) : Effect.fail(Gateway.unavailable(error, transfer.id)),
+        ),
       ),
 
     find: (query) => ArweaveIndex.find(gateways, reader, query),
@@ -210,9 +236,8 @@ export const make = ({ gateways, wallet, costMax }: Options): Archive["Service"]
       const piece = yield* Effect.mapError(reader.piece(id, Id.toBytes(carrier)), (error) => {
         const last = error.failures.at(-1)!
         // Where one gateway did not answer, it may have the right bytes.
-        const final = error.failures.every(({ reason }) => reason === "wrong bytes" || reason === "not here")
         const wrong = error.failures.find(({ reason }) => reason === "wrong bytes")
-        if (!final) return Gateway.unavailable(error, id)
+        if (!isFinal(error)) return Gateway.unavailable(error, id)
         const { gateway, detail } = wrong ?? last
         return damaged(gateway, wrong === undefined ? "not here" : "wrong bytes", detail)
       })

@@ -214,6 +214,14 @@ export const make = Effect.fnUntraced(function* (folder: string) {
       yield* Effect.uninterruptible(io(() => upload(transfer.bundle, bytes), transfer.bundle))
       onProgress?.({ sent: bytes.length, total: bytes.length })
     }),
+    holds: Effect.fnUntraced(function* (transfer) {
+      yield* check(transfer)
+      const bytes = yield* io(
+        () => fs.readFile(path.join(folder, transfer.bundle + suffix)).catch(() => undefined),
+        transfer.bundle,
+      )
+      return bytes !== undefined && Id.fromBytes(Hash.sha256(bytes)) === transfer.bundle
+    }),
     status: Effect.fnUntraced(function* (transfer) {
       yield* check(transfer)
       yield* refresh

@@ -163,6 +163,12 @@ export const make = (gateways: ReadonlyArray<string>) => {
   return {
     head,
 
+    /** All of its data, proved. */
+    data: Effect.fnUntraced(function* (id: Id.Id): Effect.fn.Return<Uint8Array, Failures> {
+      const { range } = yield* open(id)
+      return yield* range(0, (yield* head(id)).dataBytes)
+    }),
+
     /** What a transaction carries, by the heads of its carriers; nothing where it carries something else. */
     carried: Effect.fnUntraced(function* (id: Id.Id): Effect.fn.Return<ReadonlyArray<Carried>, Failures> {
       const { range, places } = yield* open(id)

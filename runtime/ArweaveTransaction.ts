@@ -121,6 +121,7 @@ export const fromJson = (json: string): Result.Result<Transaction, string> => {
     return Result.fail("the transaction pays somebody")
   try {
     const tags = Array.isArray(value["tags"]) ? (value["tags"] as ReadonlyArray<unknown>) : []
+    if (json.length > Limit.gatewayHeadBytesMax) return Result.fail("the transaction's head is too long")
     const dataBytes = countOf(value["data_size"])
     if (dataBytes > BigInt(Limit.archiveTransactionBytesMax))
       return Result.fail(

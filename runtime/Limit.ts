@@ -278,3 +278,12 @@ export const archivePollMs = 60_000
 /** ms after which an archive that failed is tried again: first and longest. */
 export const archiveRetryMsMin = 1_000
 export const archiveRetryMsMax = 60_000
+
+/** Snapshots of a process after which its newest is archived: what a restore has to run at most, ten seconds or so. */
+export const archiveSnapshotEvery = 10
+
+/** Bytes of snapshots in one bundle; a process that finds no room has its turn with the next. */
+export const archiveSnapshotsPerBundleBytes = 16 * 1024 * 1024
+
+/** Characters of a transaction's head as JSON: key, signature, and tags of 2,048 bytes with all that JSON adds to them. */
+export const gatewayHeadBytesMax = 16 * 1024

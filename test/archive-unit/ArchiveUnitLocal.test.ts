@@ -19,7 +19,9 @@ import { Store } from "../../runtime/Store.ts"
 import * as StoreMemory from "../../runtime/StoreMemory.ts"
 import { SchedulerUnit } from "../../scheduler-unit/SchedulerUnit.ts"
 import * as ArchiveProbe from "../support/ArchiveProbe.ts"
+import * as Caller from "../support/Caller.ts"
 import * as SmallNode from "../support/SmallNode.ts"
+import * as StoreProbe from "../support/StoreProbe.ts"
 import { ada, asked, guest } from "../support/UnitOver.ts"
 
 const unitOver = (
@@ -38,8 +40,11 @@ const unitOver = (
     ),
   )
 
-const counting = Effect.fnUntraced(function* (options: Partial<ArchiveUnitLocal.Options> = {}) {
-  const node = yield* SmallNode.make()
+const counting = Effect.fnUntraced(function* (
+  options: Partial<ArchiveUnitLocal.Options> = {},
+  seams: Partial<SmallNode.Seams> = {},
+) {
+  const node = yield* SmallNode.make(seams)
   const probe = ArchiveProbe.make((bytes) => BigInt(bytes))
   const unit = yield* unitOver(node, probe, options)
   const process = yield* SmallNode.spawn(node, ada, guest)
@@ -48,6 +53,15 @@ const counting = Effect.fnUntraced(function* (options: Partial<ArchiveUnitLocal.
 })
 
 const settle = Effect.forEach(Array.from({ length: 200 }), () => Effect.yieldNow, { discard: true })
+
+/** Lets the threads that compress go on, and no time pass, until `holds`. */
+const arrives = Effect.fnUntraced(function* (what: string, holds: () => boolean) {
+  for (let rounds = 0; rounds < 500_000; rounds++) {
+    if (holds()) return
+    yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+  }
+  throw new Error(`it never came to this: ${what}`)
+})
 
 /** Lets time go on, second by second, until `holds`. */
 const comes = Effect.fnUntraced(function* (what: string, holds: () => boolean) {
@@ -127,10 +141,7 @@ describe("what a node has done", () => {
     Effect.gen(function* () {
       const { probe, node, process } = yield* counting({ gatherBytes: 40_000 })
       for (let n = 0; n < 8; n++) yield* SmallNode.ask(node, ada, process, "Add")
-      yield* SmallNode.until(
-        "a bundle",
-        Effect.sync(() => probe.bundles.size > 0),
-      )
+      yield* arrives("a bundle", () => probe.bundles.size > 0)
       assert.isAtMost(probe.bundles.size, 2)
     }).pipe(Effect.scoped),
   )
@@ -165,10 +176,7 @@ describe("what a node has done", () => {
           Effect.sync(() => void (flushed = true)),
         ),
       )
-      yield* SmallNode.until(
-        "it is sent",
-        Effect.sync(() => probe.bundles.size === 1),
-      )
+      yield* arrives("it is sent", () => probe.bundles.size === 1)
       yield* TestClock.adjust(5_000)
       yield* settle
       assert.isFalse(flushed)
@@ -212,6 +220,122 @@ describe("what a node has done", () => {
   )
 })
 
+describe("a store whose commits take their time", () => {
+  it.effect("loses no bundle, and gives no slot two, while some are closed and others sent", () =>
+    Effect.gen(function* () {
+      const probe = StoreProbe.make()
+      // As long as bundling and sending take to cross each other.
+      probe.before = (tables) =>
+        tables.some((table) => table.startsWith("archive")) ? Effect.sleep(7) : Effect.void
+      const {
+        node,
+        process,
+        unit,
+        probe: archive,
+      } = yield* counting({ gatherBytes: 15_000, gatherMs: 10, pollMs: 5 }, { store: probe.store })
+      yield* Effect.forkScoped(
+        Effect.forever(
+          Effect.andThen(
+            Effect.sync(() => archive.mine()),
+            TestClock.adjust(1),
+          ),
+        ),
+      )
+      for (let n = 0; n < 60; n++) yield* SmallNode.ask(node, ada, process, "Add")
+      yield* unit.flush
+      assert.isAbove(archive.bundles.size, 5)
+      assert.deepStrictEqual(
+        slotsIn(yield* contents(archive, "Batches"), process),
+        Array.from({ length: 62 }, (_, slot) => slot),
+      )
+      const { spent, bundles } = yield* unit.status
+      assert.strictEqual(bundles, archive.made.length)
+      assert.strictEqual(
+        spent,
+        archive.made.reduce((sum, { cost }) => sum + cost, 0n),
+      )
+    }).pipe(Effect.scoped),
+  )
+})
+
+describe("what a bundle counts as in the archive", () => {
+  it.effect("only once every byte can be read back: without its data it is sent again", () =>
+    Effect.gen(function* () {
+      const { probe, unit } = yield* counting({ pollMs: 1_000 })
+      yield* comes("it is sent", () => probe.statuses.size === 1)
+      const { id } = probe.made[0]!
+      probe.bundles.delete(id)
+      probe.mine()
+      yield* comes("it is sent again", () => probe.bundles.has(id))
+      yield* confirmed(unit, 1)
+      assert.strictEqual(probe.made.length, 1)
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect("all of it, where one transfer came half the way and could never arrive", () =>
+    Effect.gen(function* () {
+      const { probe, unit } = yield* counting({ pollMs: 1_000 })
+      const began: Array<number> = []
+      probe.onUpload = (transfer, sent) => {
+        began.push(sent)
+        if (probe.made.length > 1) return Effect.void
+        probe.progress?.({ sent: 1_000, total: transfer.bytes })
+        probe.statuses.set(transfer.id, { _tag: "void" })
+        return Effect.fail(
+          new ArchiveUnavailable({
+            gateway: "probe",
+            transaction: transfer.id,
+            reason: "busy",
+            detail: "try later",
+          }),
+        )
+      }
+      yield* comes("another is sent", () => probe.bundles.size === 1)
+      assert.deepStrictEqual(began, [0, 0])
+      probe.mine()
+      yield* confirmed(unit, 1)
+    }).pipe(Effect.scoped),
+  )
+})
+
+describe("a node that is given another key", () => {
+  it.effect("has what each of them signed in a run of its own", () =>
+    Effect.gen(function* () {
+      const store = StoreMemory.make()
+      const first = yield* SmallNode.open({ store })
+      const process = yield* SmallNode.spawn(first.node, ada, guest)
+      yield* first.stop
+      const node = yield* SmallNode.make({ store, signer: Caller.caller("another key").signer })
+      const other = yield* SmallNode.spawn(node, ada, guest)
+      const probe = ArchiveProbe.make()
+      const unit = yield* unitOver(node, probe, { gatherMs: 0, pollMs: 1_000 })
+      yield* comes("it is sent", () => probe.bundles.size > 0)
+      probe.mine()
+      const all = yield* contents(probe, "Batches")
+      assert.strictEqual(all.length, 2)
+      assert.deepStrictEqual(
+        [process, other].map((of) => slotsIn(all, of)),
+        [[0], [0]],
+      )
+      assert.strictEqual((yield* unit.status).problem, undefined)
+    }).pipe(Effect.scoped),
+  )
+})
+
+describe("a module that an assigned message names", () => {
+  it.effect("is archived with it", () =>
+    Effect.gen(function* () {
+      const { probe, node, process } = yield* counting({ gatherMs: 1_000 })
+      const module = yield* SmallNode.upload(node, `${guest} // another`)
+      const item = yield* Effect.promise(() => ada.message(process, "Upgrade", { Module: module }))
+      const bob = Caller.caller("bob")
+      yield* SmallNode.send(node, bob, process, "Assign", { Assign: item.id }, item.bytes)
+      yield* comes("it is sent", () => probe.bundles.size > 0)
+      assert.strictEqual((yield* contents(probe, "Module")).length, 2)
+    }).pipe(Effect.scoped),
+  )
+})
+
 describe("nothing is paid twice", () => {
   it.effect("when the node stops at any moment of an upload", () =>
     Effect.gen(function* () {
@@ -225,10 +349,7 @@ describe("nothing is paid twice", () => {
         const scope = yield* Scope.make()
         probe.onUpload = () => (when === "before" ? Effect.never : Effect.void)
         yield* Scope.provide(unitOver(first.node, probe, { gatherMs: 0 }), scope)
-        yield* SmallNode.until(
-          "it is paid",
-          Effect.sync(() => probe.paid.size === 1),
-        )
+        yield* arrives("it is paid", () => probe.paid.size === 1)
         if (when === "after") yield* comes("it is sent", () => probe.statuses.size === 1)
         yield* Scope.close(scope, Exit.void)
         stopped++
@@ -310,9 +431,11 @@ describe("the spending limit", () => {
       yield* comes("it is sent", () => probe.statuses.size === 1)
       const [first] = probe.made
       yield* SmallNode.ask(node, ada, process, "Add", {}, new Uint8Array(crypto.randomBytes(1_400_000)))
-      yield* comes("another is made", () => probe.made.length > 1)
-      yield* settle
-      const { problem, spent, waiting } = yield* unit.status
+      let problem: string | undefined
+      const look = Effect.map(unit.status, (now) => void (problem = now.problem))
+      yield* Effect.forkScoped(Effect.forever(Effect.andThen(look, Effect.yieldNow)))
+      yield* comes("it is refused", () => problem !== undefined)
+      const { spent, waiting } = yield* unit.status
       assert.include(problem, "the spending limit is 1500000")
       assert.strictEqual(spent, first!.cost)
       assert.strictEqual(waiting.length, 2)

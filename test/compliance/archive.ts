@@ -93,6 +93,19 @@ export const archiveSuite = <E>(name: string, make: Effect.Effect<Subject, E, Sc
       ),
     )
 
+    it.effect("holds what was uploaded and nothing that was only prepared", () =>
+      run((subject) =>
+        Effect.gen(function* () {
+          const { archive } = subject
+          const bundle = Archive.bundle([piece("held", [], 5_000)])
+          const transfer = yield* store(subject, bundle)
+          assert.isTrue(yield* archive.holds(transfer))
+          const other = yield* archive.prepare(Archive.bundle([piece("not held", [])]))
+          assert.isFalse(yield* archive.holds(other))
+        }),
+      ),
+    )
+
     it.effect("counts confirmations from the block of the transfer on", () =>
       run((subject) =>
         Effect.gen(function* () {

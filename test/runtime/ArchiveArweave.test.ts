@@ -27,6 +27,7 @@ const withClock = (archive: Service, sleeps: ReturnType<typeof ShortSleeps.make>
     price: (bytes) => on(archive.price(bytes)),
     prepare: (bundle) => on(archive.prepare(bundle)),
     upload: (...of) => on(archive.upload(...of)),
+    holds: (transfer) => on(archive.holds(transfer)),
     status: (transfer) => on(archive.status(transfer)),
     height: on(archive.height),
     find: (query) => Stream.fromIterableEffect(on(Stream.runCollect(archive.find(query)))),

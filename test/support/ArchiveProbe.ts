@@ -11,6 +11,7 @@ import {
   type Found,
   matches,
   PieceDamaged,
+  type Progress,
   type Query,
   readBundle,
   type Status,
@@ -36,8 +37,10 @@ export interface ArchiveProbe {
   readonly mine: (confirmations?: number) => void
   /** Calls of each kind; while `down` all of them fail. */
   down: string | undefined
-  /** Called before anything of a transfer arrives. */
-  onUpload: (transfer: Transfer) => Effect.Effect<void, ArchiveUnavailable>
+  /** Called before anything of a transfer arrives, with where it is to begin. */
+  onUpload: (transfer: Transfer, sent: number) => Effect.Effect<void, ArchiveUnavailable>
+  /** Who wants to hear how far the upload is that goes on now. */
+  progress: ((progress: Progress) => void) | undefined
 }
 
 export const make = (costOf: (bytes: number) => bigint = () => 0n): ArchiveProbe => {
@@ -85,18 +88,19 @@ export const make = (costOf: (bytes: number) => bigint = () => 0n): ArchiveProbe
           return transfer
         }),
       ),
-    upload: (transfer, bytes, onProgress = () => {}) =>
+    upload: (transfer, bytes, onProgress = () => {}, sent = 0) =>
       Effect.gen(function* () {
         yield* up
         if (probe.statuses.get(transfer.id)?._tag === "void")
           return yield* new TransferVoid({ transfer: transfer.id })
         probe.paid.add(transfer.id)
-        onProgress({ sent: 0, total: bytes.length })
-        yield* probe.onUpload(transfer)
+        probe.progress = onProgress
+        yield* probe.onUpload(transfer, sent)
         probe.bundles.set(transfer.id, Result.getOrThrow(readBundle(bytes)))
         onProgress({ sent: bytes.length, total: bytes.length })
         if (!probe.statuses.has(transfer.id)) probe.statuses.set(transfer.id, { _tag: "pending" })
       }),
+    holds: ({ id }) => Effect.as(up, probe.bundles.has(id)),
     status: ({ id }) =>
       Effect.andThen(
         up,
@@ -137,6 +141,7 @@ export const make = (costOf: (bytes: number) => bigint = () => 0n): ArchiveProbe
     },
     down: undefined,
     onUpload: () => Effect.void,
+    progress: undefined,
   }
   return probe
 }
