@@ -18,20 +18,29 @@ const good = { "Data-Hash": reference.hash, "Data-Length": "5" }
 const parse = (values: Record<string, string>, data = "") =>
   DataReference.parse(message(process, { tags: tags(values), data }))
 
-const malformed: ReadonlyArray<readonly [what: string, tags: Record<string, string>, data?: string]> = [
-  ["no length", { "Data-Hash": reference.hash }],
-  ["a hash of 42 characters", { ...good, "Data-Hash": reference.hash.slice(1) }],
-  ["another spelling of the hash", { ...good, "Data-Hash": `${"A".repeat(42)}B` }],
-  ["a hash in hexadecimal", { ...good, "Data-Hash": Bytes.toHex(hash("bytes")) }],
-  ["no bytes", { ...good, "Data-Length": "0" }],
-  ["one byte over the limit", { ...good, "Data-Length": String(Limit.referencedBytesMax + 1) }],
-  ["a leading zero", { ...good, "Data-Length": "05" }],
-  ["a sign", { ...good, "Data-Length": "+5" }],
-  ["an exponent", { ...good, "Data-Length": "5e0" }],
-  ["a space", { ...good, "Data-Length": "5 " }],
-  ["more digits than a number has", { ...good, "Data-Length": "9".repeat(400) }],
-  ["data besides", good, "x"],
-  ["an archive that is no id", { ...good, "Data-Archive": "there" }],
+interface Malformed {
+  readonly what: string
+  readonly values: Record<string, string>
+  readonly data?: string
+}
+
+const malformed: ReadonlyArray<Malformed> = [
+  { what: "no length", values: { "Data-Hash": reference.hash } },
+  { what: "a hash of 42 characters", values: { ...good, "Data-Hash": reference.hash.slice(1) } },
+  { what: "another spelling of the hash", values: { ...good, "Data-Hash": `${"A".repeat(42)}B` } },
+  { what: "a hash in hexadecimal", values: { ...good, "Data-Hash": Bytes.toHex(hash("bytes")) } },
+  { what: "no bytes", values: { ...good, "Data-Length": "0" } },
+  {
+    what: "one byte over the limit",
+    values: { ...good, "Data-Length": String(Limit.referencedBytesMax + 1) },
+  },
+  { what: "a leading zero", values: { ...good, "Data-Length": "05" } },
+  { what: "a sign", values: { ...good, "Data-Length": "+5" } },
+  { what: "an exponent", values: { ...good, "Data-Length": "5e0" } },
+  { what: "a space", values: { ...good, "Data-Length": "5 " } },
+  { what: "more digits than a number has", values: { ...good, "Data-Length": "9".repeat(400) } },
+  { what: "data besides", values: good, data: "x" },
+  { what: "an archive that is no id", values: { ...good, "Data-Archive": "there" } },
 ]
 
 describe("DataReference", () => {
@@ -59,7 +68,7 @@ describe("DataReference", () => {
     assert.isFalse(DataReference.fits({ ...reference, length: 6 }, bytes))
   })
 
-  it.each(malformed)("is refused by name where it has %s", (_, values, data) => {
+  it.each(malformed)("is refused by name where it has $what", ({ values, data = "" }) => {
     const found = parse(values, data)
     assert.isTrue(Result.isFailure(found) && found.failure.detail.length > 10)
     const spawned = spawn()
@@ -69,7 +78,7 @@ describe("DataReference", () => {
       1,
     )
     const state = { ...Result.getOrThrow(log), head: hash("head") }
-    const said = message(spawned.id, { tags: tags(values), data: data ?? "" })
+    const said = message(spawned.id, { tags: tags(values), data })
     const admitted = Admission.admit(state, { message: said, voucher: { signed: true }, seen: undefined }, 2)
     assert.strictEqual(Result.isFailure(admitted) && admitted.failure.reason, "bad reference")
     const repeated = Admission.admit(
@@ -91,7 +100,7 @@ describe("DataReference", () => {
       return DataReference.parse(Result.getOrThrow(Message.parse(Result.getOrThrow(item))))
     }
     assert.deepStrictEqual(Result.getOrThrow(emitted(good)), reference)
-    for (const [, values, data] of malformed)
+    for (const { values, data } of malformed)
       if (data === undefined) assert.isUndefined(Result.getOrThrow(emitted(values)))
   })
 })
