@@ -1,5 +1,5 @@
 /**
- * HeldData: the bytes that messages refer to, by their hash (spec 03 §5b). They are uploaded before the message that
+ * HeldData: the bytes that messages refer to, by their hash (spec 03 §4). They are uploaded before the message that
  * refers to them; once one is admitted that does, they stay as long as the log.
  *
  *     data         hash        -> how many bytes; only while all of them are here
@@ -146,7 +146,7 @@ export const make = Effect.gen(function* () {
   })
 
   const held: HeldData = {
-    add: (bytes) => add(bytes).pipe(oneAtATime.withPermits(1), Effect.uninterruptible),
+    add: (bytes) => add(bytes).pipe(Effect.uninterruptible, oneAtATime.withPermits(1)),
     get,
     hold: ({ hash, length }) => {
       if (going.has(hash) || lengthOf(hash) !== length) return false
