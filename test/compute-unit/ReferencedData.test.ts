@@ -377,7 +377,7 @@ describe("what is kept by its hash", () => {
   )
 
   it("makes pieces that begin where something is brought", () => {
-    const pieces = (entries: string) => ReferencedData.pieces([...entries], (entry) => entry === "x")
+    const pieces = (entries: string) => ReferencedData.pieces(entries.split(""), (entry) => entry === "x")
     assert.deepStrictEqual(
       pieces("oxooxx").map((piece) => piece.join("")),
       ["o", "xoo", "x", "x"],
