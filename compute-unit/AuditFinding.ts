@@ -11,6 +11,7 @@ export interface Finding {
   readonly slot: number
   readonly what:
     | "module"
+    | "data"
     | "chain"
     | "receipt"
     | "signature"

@@ -33,6 +33,7 @@ import * as Residency from "./Residency.ts"
 import * as Run from "./Run.ts"
 import { type Entry, Sandbox, type SandboxLost } from "./Sandbox.ts"
 import * as SnapshotLog from "./SnapshotLog.ts"
+import * as TurnRunner from "./TurnRunner.ts"
 
 export interface Options {
   /** Bytes of memory that processes which are open in sandboxes may take together. */
@@ -48,6 +49,7 @@ const newestOf = ({ nextSlot, timestamp, head }: Admission.LogState): Entry => (
   timestamp,
   head,
   item: Bytes.empty,
+  data: undefined,
   inadmissible: undefined,
   pair: undefined,
   cron: undefined,
@@ -65,6 +67,7 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax }: Options) 
   const outcomes = yield* OutcomeLog.make
   const snapshots = yield* SnapshotLog.make
   const engines = yield* EngineStore.make
+  const runTurns = yield* TurnRunner.make
   const feed = Feed.make()
   const turnWaiters = Waiters.make<Turn>()
   const replyWaiters = Waiters.make<Reply>()
@@ -85,6 +88,7 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax }: Options) 
     outcomes,
     snapshots,
     engines,
+    runTurns,
     onIdle,
   })
 
@@ -134,7 +138,7 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax }: Options) 
     )
     const ends = new Set(groups.map((group) => group.at(-1)!.assignment.slot))
     const ready = yield* Replay.entriesFor(store, examined, (slot) => ends.has(slot))
-    const evaluated = yield* sandbox.run(of.process, ready)
+    const evaluated = yield* runTurns(of.process, ready)
     const from = outcomes.point(of.process)
     const engine = from.slot < 0 ? undefined : outcomes.attested(of.process, from.slot)?.engine
     yield* committer.submit(Run.attest(of.process, from, engine, groups, examined, evaluated))
@@ -156,6 +160,11 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax }: Options) 
     const giveUp = (why: string) =>
       Effect.as(groups.length === 1 ? park(of, why) : Effect.sync(() => void (of.groupsMax = 1)), 0)
     const stuck = (error: { readonly message: string }) => giveUp(error.message)
+    const waits = ({ message }: { readonly message: string }) =>
+      Effect.as(
+        Effect.logWarning(`process ${of.process} waits: ${message}`),
+        Math.min(Limit.deliveryRetryMsMin * 2 ** of.failures++, Limit.deliveryRetryMsMax),
+      )
     return yield* residency
       .use(
         () => of,
@@ -177,11 +186,10 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax }: Options) 
         Effect.catchTag("SandboxLost", (lost) =>
           lost.own && ++of.faults >= Limit.hostFaultsMax ? giveUp(lost.message) : Effect.succeed(0),
         ),
-        Effect.catchTag(["StoreFailed", "SigningFailed", "Overloaded", "Refused"], (error) =>
-          Effect.as(
-            Effect.logWarning(`process ${of.process} waits: ${error.message}`),
-            Math.min(Limit.deliveryRetryMsMin * 2 ** of.failures++, Limit.deliveryRetryMsMax),
-          ),
+        Effect.catchTag(["StoreFailed", "SigningFailed", "Overloaded", "Refused"], waits),
+        // The scheduler had it, so it is asked again; what comes before it need not wait with it.
+        Effect.catchTag("DataMissing", (error) =>
+          groups.length === 1 ? waits(error) : Effect.sync(() => void (of.groupsMax = 1)).pipe(Effect.as(0)),
         ),
         Effect.catchTag(["LogUnknown", "Stuck", "EngineInvalid"], stuck),
         Effect.catchDefect((defect) => giveUp(defect instanceof Error ? defect.message : String(defect))),
@@ -265,6 +273,12 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax }: Options) 
         Effect.tapError(() => residency.forget(of)),
         Effect.retry({ times: Limit.hostFaultsMax - 1, while: (error) => error._tag === "SandboxLost" }),
         Effect.catchTag(["LogUnknown", "Stuck", "EngineInvalid"], stuck),
+        Effect.catchTag("DataMissing", (missing) =>
+          Effect.andThen(
+            Effect.logWarning(`process ${process} can't be opened: ${missing.message}`),
+            unknown,
+          ),
+        ),
         Effect.catchTag("SandboxLost", Effect.die),
         Effect.catchDefect((defect) =>
           defect instanceof Follower.ChainBroken ? stuck(defect) : Effect.die(defect),

@@ -38,7 +38,7 @@ const infoOf = ({ process, metadata: { module } }: State): Turn.ProcessInfo => {
 const inputOf = (
   state: State,
   message: Message.Message,
-  { slot, timestamp, head }: Entry,
+  { slot, timestamp, head, data }: Entry,
 ): Turn.TurnInput => {
   const { id } = state.process
   return {
@@ -54,7 +54,7 @@ const inputOf = (
       target: message.target,
       action: message.action ?? "",
       tags: pairsOf(message.item.tags),
-      data: message.item.data,
+      data: data ?? message.item.data,
     },
   }
 }

@@ -11,6 +11,7 @@ import * as Admission from "../runtime/Admission.ts"
 import * as Assign from "../runtime/Assign.ts"
 import * as Assignment from "../runtime/Assignment.ts"
 import * as Bytes from "../runtime/Bytes.ts"
+import * as DataReference from "../runtime/DataReference.ts"
 import type * as Id from "../runtime/Id.ts"
 import * as Item from "../runtime/Item.ts"
 import * as Message from "../runtime/Message.ts"
@@ -23,7 +24,10 @@ import type { Entry } from "./Sandbox.ts"
 
 /** An entry with what admission made of it, and the keys by which a repeat of it will be found. */
 export interface Examined {
-  readonly entry: Omit<Entry, "root" | "upgrade"> & { readonly upgrade: Upgrade.Upgrade | undefined }
+  readonly entry: Omit<Entry, "root" | "upgrade" | "data"> & {
+    readonly upgrade: Upgrade.Upgrade | undefined
+    readonly data: DataReference.DataReference | undefined
+  }
   readonly log: Admission.LogState
   /** How a repeat of it is found; unset where it was not admitted, since what is not admitted can come again. */
   readonly seen: { readonly key: Uint8Array; readonly contentHash: Uint8Array } | undefined
@@ -119,6 +123,7 @@ const examined = (
       timestamp,
       head,
       item: entry.item,
+      data: Result.isSuccess(admitted) ? DataReference.find(message) : undefined,
       inadmissible: Result.isFailure(admitted) ? admitted.failure.reason : undefined,
       pair: proven?.kind === "message" ? proven.pair : undefined,
       cron: cron && { name: cron.cron.name, count: cron.count },

@@ -26,6 +26,8 @@ export interface LogSource<E> {
     slot: number,
   ) => Effect.Effect<Attestation.SignedAttestation | undefined, E>
   readonly module: (id: Id.Id) => Effect.Effect<Uint8Array | undefined, E>
+  /** Bytes that messages refer to, by their SHA-256. */
+  readonly data: (hash: Id.Id) => Effect.Effect<Uint8Array | undefined, E>
   /** Snapshots taken, oldest first. */
   readonly snapshots: (process: Id.ProcessId) => Effect.Effect<ReadonlyArray<SnapshotInfo>, E>
   readonly snapshot: (process: Id.ProcessId, slot: number) => Effect.Effect<Uint8Array | undefined, E>

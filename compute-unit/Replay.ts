@@ -22,9 +22,10 @@ import { type LogEntry, SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts
 import type { Turn } from "./ComputeUnit.ts"
 import * as Follower from "./Follower.ts"
 import type { OutcomeLog } from "./OutcomeLog.ts"
-import { type Entry, Sandbox } from "./Sandbox.ts"
+import { Sandbox } from "./Sandbox.ts"
 import * as Snapshot from "./Snapshot.ts"
 import type { SnapshotLog } from "./SnapshotLog.ts"
+import type { Ready, TurnRunner } from "./TurnRunner.ts"
 
 /** What this node has of a process does not suffice to go on with it; what is missing or wrong, by the slot. */
 export class Stuck extends Data.TaggedError("Stuck")<{ readonly slot: number; readonly detail: string }> {
@@ -73,8 +74,8 @@ export const entriesFor = (
   store: Store["Service"],
   examined: ReadonlyArray<Follower.Examined>,
   isRootWanted: (slot: number) => boolean,
-): Effect.Effect<ReadonlyArray<Entry>, Stuck> =>
-  Effect.forEach(examined, ({ entry }): Effect.Effect<Entry, Stuck> => {
+): Effect.Effect<ReadonlyArray<Ready>, Stuck> =>
+  Effect.forEach(examined, ({ entry }): Effect.Effect<Ready, Stuck> => {
     const { slot, upgrade } = entry
     const root = isRootWanted(slot)
     if (upgrade === undefined) return Effect.succeed({ ...entry, upgrade, root })
@@ -96,7 +97,11 @@ const verdictOf = ({ outcome }: Turn): string | undefined =>
   outcome.error?.reason === "inadmissible" ? outcome.error.message : undefined
 
 /** Gives how to open a process. `outcomes` and `snapshots` are those of this unit. */
-export const make = Effect.fnUntraced(function* (outcomes: OutcomeLog, snapshots: SnapshotLog) {
+export const make = Effect.fnUntraced(function* (
+  outcomes: OutcomeLog,
+  snapshots: SnapshotLog,
+  runTurns: TurnRunner,
+) {
   const store = yield* Store
   const scheduler = yield* SchedulerUnit
   const sandbox = yield* Sandbox
@@ -206,7 +211,7 @@ export const make = Effect.fnUntraced(function* (outcomes: OutcomeLog, snapshots
     let fuel = 0n
     let page = log.nextSlot <= last ? yield* recalled(process, log, last) : undefined
     while (page !== undefined) {
-      const running = yield* Effect.forkChild(sandbox.run(process, page.entries))
+      const running = yield* Effect.forkChild(runTurns(process, page.entries))
       log = page.log
       page = log.nextSlot <= last ? yield* recalled(process, log, last) : undefined
       const evaluated = yield* Fiber.join(running)

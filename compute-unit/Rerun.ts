@@ -12,6 +12,7 @@ import * as Engine from "./Engine.ts"
 import * as Follower from "./Follower.ts"
 import type { LogSource, Stretch } from "./LogSource.ts"
 import { Recent } from "./Recent.ts"
+import * as ReferencedData from "./ReferencedData.ts"
 import type { Entry, Evaluated, Sandbox, Upgrade } from "./Sandbox.ts"
 
 type Examined = Follower.Examined
@@ -69,14 +70,12 @@ export const recalled = (
 /** Programs kept: upgrades are rare, and steps back and forth over one need two. */
 const modulesMax = 4
 
-/** Pieces that have no upgrade but in their first entry, so that what is before one is run before it is looked for. */
-const pieces = (entries: ReadonlyArray<Wanted>): ReadonlyArray<ReadonlyArray<Wanted>> => {
-  const starts = [...entries.keys()].filter((i) => i === 0 || entries[i]!.upgrade !== undefined)
-  return starts.map((start, i) => entries.slice(start, starts[i + 1]))
-}
+/** A piece begins with what is brought for it, so that what is before one is run before it is looked for. */
+const begins = ({ upgrade, data }: Wanted): boolean => upgrade !== undefined || data !== undefined
 
 export const make = <E>(source: LogSource<E>, sandbox: Sandbox["Service"]): Rerun<E> => {
   const modules = new Recent<Id.Id, Uint8Array>(modulesMax)
+  const fetch = ReferencedData.make(source.data)
   const engines = new Set([sandbox.engine, Engine.plain.id].map(Bytes.toHex))
 
   const module = Effect.fnUntraced(function* (id: Id.Id, slot: number) {
@@ -130,6 +129,16 @@ export const make = <E>(source: LogSource<E>, sandbox: Sandbox["Service"]): Reru
     return made
   })
 
+  const dataOf = ({ slot, data }: Wanted) =>
+    data === undefined
+      ? Effect.undefined
+      : Effect.catchIf(fetch(data, slot), ReferencedData.isMissing, ({ detail }) =>
+          unfit(slot, "data", detail),
+        )
+
+  const bring = (process: Id.ProcessId, inForce: InForce, entry: Wanted) =>
+    Effect.all({ upgrade: upgradeOf(process, inForce, entry), data: dataOf(entry) })
+
   const turns = Effect.fnUntraced(function* (
     process: Id.ProcessId,
     inForce: InForce,
@@ -137,10 +146,12 @@ export const make = <E>(source: LogSource<E>, sandbox: Sandbox["Service"]): Reru
   ) {
     const evaluated: Array<Evaluated> = []
     let now = inForce
-    for (const piece of pieces(entries)) {
-      const upgrade = yield* Effect.catchIf(upgradeOf(process, now, piece[0]!), isUnfit, Effect.succeed)
-      if (isUnfit(upgrade)) return { evaluated, inForce: now, stopped: upgrade.finding }
-      const run = piece.map((entry, i): Entry => ({ ...entry, upgrade: i === 0 ? upgrade : undefined }))
+    for (const piece of ReferencedData.pieces(entries, begins)) {
+      const brought = yield* Effect.catchIf(bring(process, now, piece[0]!), isUnfit, Effect.succeed)
+      if (isUnfit(brought)) return { evaluated, inForce: now, stopped: brought.finding }
+      const { upgrade } = brought
+      const none = { upgrade: undefined, data: undefined }
+      const run = piece.map((entry, i): Entry => ({ ...entry, ...(i === 0 ? brought : none) }))
       const done = yield* Effect.orDie(sandbox.run(process, run))
       evaluated.push(...done)
       const upgraded = upgrade !== undefined && done[0]!.outcome.error === undefined

@@ -19,6 +19,7 @@ import * as Replay from "./Replay.ts"
 import { Residents } from "./Residents.ts"
 import { type Evaluated, Sandbox, SandboxLost, type Taken } from "./Sandbox.ts"
 import type { SnapshotLog } from "./SnapshotLog.ts"
+import type { TurnRunner } from "./TurnRunner.ts"
 
 export interface Options {
   /** Bytes that open processes may take together. */
@@ -26,15 +27,16 @@ export interface Options {
   readonly outcomes: OutcomeLog
   readonly snapshots: SnapshotLog
   readonly engines: EngineStore
+  readonly runTurns: TurnRunner
   /** Told of each process that was worked with, when that is over. */
   readonly onIdle: (of: Followed.Followed) => void
 }
 
 export const make = Effect.fnUntraced(function* (options: Options) {
-  const { bytesMax, outcomes, snapshots, engines, onIdle } = options
+  const { bytesMax, outcomes, snapshots, engines, runTurns, onIdle } = options
   const sandbox = yield* Sandbox
   const scope = yield* Effect.scope
-  const replay = yield* Replay.make(outcomes, snapshots)
+  const replay = yield* Replay.make(outcomes, snapshots, runTurns)
   const residents = new Residents()
   const writing = new Set<Followed.Followed>()
   const trimLock = Semaphore.makeUnsafe(1)

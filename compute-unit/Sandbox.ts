@@ -29,6 +29,8 @@ export interface Entry {
   readonly timestamp: number
   readonly head: Uint8Array
   readonly item: Uint8Array
+  /** What the item's message refers to, where it refers to data: the turn is told this. */
+  readonly data: Uint8Array | undefined
   /** Set where the slot should not be in the log: no turn is run. */
   readonly inadmissible: string | undefined
   /** Pair number admitted with it, where a process sent it. */

@@ -13,6 +13,7 @@ import * as Limit from "../runtime/Limit.ts"
 import * as Module from "../runtime/Module.ts"
 import type * as Outcome from "../runtime/Outcome.ts"
 import type * as Process from "../runtime/Process.ts"
+import { LogUnfit } from "./AuditFinding.ts"
 import * as Beginning from "./Beginning.ts"
 import { ModuleInvalid, type Turn } from "./ComputeUnit.ts"
 import * as LogSource from "./LogSource.ts"
@@ -132,12 +133,9 @@ export const run = Effect.fnUntraced(function* <E>(
     const kept = examined.filter(({ entry }) => entry.upgrade === undefined)
     for (const { entry } of examined)
       if (entry.upgrade !== undefined && entry.slot >= from) upgradesSkipped.push(entry.slot)
-    const evaluated = yield* Effect.orDie(
-      sandbox.run(
-        id,
-        kept.map(({ entry }) => ({ ...entry, upgrade: undefined, root: false })),
-      ),
-    )
+    const wanted = kept.map(({ entry }) => ({ ...entry, root: false }))
+    const { evaluated, stopped } = yield* rerun.turns(id, { source: program, engine }, wanted)
+    if (stopped !== undefined) return yield* new LogUnfit(stopped)
     const invalid = first === 0 ? invalidOf(evaluated[0]!) : undefined
     if (invalid !== undefined) return yield* invalid
     for (const one of evaluated) if (one.outcome.slot >= from) sum.add(turns[one.outcome.slot - first]!, one)

@@ -73,6 +73,7 @@ type Place = Omit<Checkpoint, "bytes" | "stateRoot">
 const entryAt = ({ assignment, item }: LogEntry): Entry => ({
   ...assignment,
   item,
+  data: undefined,
   inadmissible: undefined,
   pair: undefined,
   cron: undefined,

@@ -18,6 +18,7 @@ import * as SignerLocal from "../identity/SignerLocal.ts"
 import { Refused } from "../runtime/Admission.ts"
 import * as Assign from "../runtime/Assign.ts"
 import * as Bytes from "../runtime/Bytes.ts"
+import * as DataReference from "../runtime/DataReference.ts"
 import * as Id from "../runtime/Id.ts"
 import * as Item from "../runtime/Item.ts"
 import * as Limit from "../runtime/Limit.ts"
@@ -78,15 +79,46 @@ export interface Speaker {
 
 const signed = ({ as }: Speaker, fields: SignedItem.Fields) => SignedItem.sign(SignerLocal.make(as), fields)
 
+/** Signs a message, and gives the call that is made with it: where the node lacks what it refers to, that goes first. */
+const saying = Effect.fnUntraced(function* <A, E>(
+  options: Speaker,
+  { referenced, ...fields }: Draft.Drafted,
+  call: (
+    messenger: MessengerUnit["Service"],
+    item: Uint8Array,
+  ) => Effect.Effect<A, E | Refused | Unreachable>,
+) {
+  const messenger = yield* MessengerUnit
+  const length = referenced?.length ?? 0
+  if (length > Limit.referencedBytesMax)
+    return yield* new Refused({
+      reason: "too large",
+      detail: `data of ${length} bytes; a message carries or refers to at most ${Limit.referencedBytesMax}`,
+    })
+  const item = yield* signed(options, fields)
+  const said = Effect.retry(call(messenger, item.bytes), patience(options.retries))
+  if (referenced === undefined) return yield* said
+  const upload = Effect.retry(messenger.addData(referenced), patience(options.retries))
+  // It may be there from before; and where others upload much, it can be gone again before the message comes.
+  let uploads = 0
+  const saidWith: typeof said = Effect.catchIf(said, isUnavailable, (refused) =>
+    uploads++ < Limit.uploadsPerMessageMax ? Effect.andThen(upload, saidWith) : Effect.fail(refused),
+  )
+  return yield* saidWith
+})
+
+const isUnavailable = (error: unknown): error is Refused =>
+  error instanceof Refused && error.reason === "data unavailable"
+
+const sending = (messenger: MessengerUnit["Service"], item: Uint8Array) => messenger.send(item)
+
 /** Sends a message; succeeds once it has its slot, durably. */
 export const send = Effect.fnUntraced(function* (
   process: Id.ProcessId,
   action: string,
   options: Speaker & Draft.Draft,
 ) {
-  const messenger = yield* MessengerUnit
-  const item = yield* signed(options, Draft.message(process, action, options))
-  return yield* Effect.retry(messenger.send(item.bytes), patience(options.retries))
+  return yield* saying(options, Draft.message(process, action, options), sending)
 })
 
 /** Brings an existing item, given as its bytes, into the log of a process; succeeds once it has its slot, durably. */
@@ -116,9 +148,8 @@ export const ask = Effect.fnUntraced(function* (
   action: string,
   options: Speaker & Draft.Draft,
 ) {
-  const messenger = yield* MessengerUnit
-  const item = yield* signed(options, Draft.message(process, action, options))
-  const { accepted, ...answered } = yield* Effect.retry(messenger.ask(item.bytes), patience(options.retries))
+  const draft = Draft.message(process, action, options)
+  const { accepted, ...answered } = yield* saying(options, draft, (messenger, item) => messenger.ask(item))
   return { accepted, ...(yield* told(process, accepted.slot, answered)) }
 })
 
@@ -152,8 +183,7 @@ export const spawn = Effect.fnUntraced(function* (module: Id.Id, options: Speake
   const messenger = yield* MessengerUnit
   const node = yield* Effect.retry(messenger.info, patience(options.retries))
   yield* checkEngine(options.engine, node)
-  const item = yield* signed(options, Draft.spawn(module, node, options))
-  return yield* Effect.retry(messenger.send(item.bytes), patience(options.retries))
+  return yield* saying(options, Draft.spawn(module, node, options), sending)
 })
 
 /** Only its owner can say what a process goes on as: anybody else's word would be a message like any other. */
@@ -181,8 +211,7 @@ export const upgrade = Effect.fnUntraced(function* (process: Id.ProcessId, modul
   // A node that lacks the code could not compute the slot, nor any after it.
   if ((yield* messenger.module(module)) === undefined)
     return yield* new Refused({ reason: "unknown module", detail: `${module} is not stored here` })
-  const item = yield* signed(options, Draft.upgrade(process, module, engine, options))
-  const accepted = yield* Effect.retry(messenger.send(item.bytes), patience(retries))
+  const accepted = yield* saying(options, Draft.upgrade(process, module, engine, options), sending)
   const { slot } = accepted
   // Nobody answers an upgrade, but where the node has stopped computing the process there will be no turn.
   const parked = Effect.flatMap(messenger.answer(process, slot), ({ result }) =>
@@ -198,8 +227,20 @@ export const upgrade = Effect.fnUntraced(function* (process: Id.ProcessId, modul
   return { ...accepted, module, fuelUsed }
 })
 
+/** Bytes that messages refer to; none where the node's are others. */
+export const data = (hash: Id.Id) =>
+  MessengerUnit.use((messenger) =>
+    Effect.map(messenger.data(hash), (bytes) =>
+      bytes !== undefined && DataReference.hashOf(bytes) === hash ? bytes : undefined,
+    ),
+  )
+
 /** A dry run on a throw-away copy of the newest state. */
-export const query = (process: Id.ProcessId, action: string, draft: Draft.Draft = {}) => {
+export const query = (
+  process: Id.ProcessId,
+  action: string,
+  draft: Omit<Draft.Draft, "byReference"> = {},
+) => {
   const { data, tags } = Draft.content(draft)
   const asked: Query = { action, tags: tags.map(({ name, value }) => [name, value] as const), data, from: "" }
   return MessengerUnit.use((messenger) => messenger.query(process, asked))

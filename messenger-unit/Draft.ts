@@ -5,8 +5,10 @@
 import type { Fields } from "../identity/SignedItem.ts"
 import * as Assign from "../runtime/Assign.ts"
 import * as Bytes from "../runtime/Bytes.ts"
+import * as DataReference from "../runtime/DataReference.ts"
 import * as Id from "../runtime/Id.ts"
 import type * as Item from "../runtime/Item.ts"
+import * as Limit from "../runtime/Limit.ts"
 import * as Message from "../runtime/Message.ts"
 import type * as Tag from "../runtime/Tag.ts"
 import type { NodeInfo } from "./MessengerUnit.ts"
@@ -17,6 +19,13 @@ export interface Draft {
   /** Text and bytes go as they are; anything else as JSON, with the tag `Content-Type: application/json`. */
   readonly data?: Json | Uint8Array | undefined
   readonly tags?: Readonly<Record<string, string>> | undefined
+  /** Whether the data goes beside the message, however short it is; where no item takes it, it does in any case. */
+  readonly byReference?: boolean | undefined
+}
+
+/** A message as it is signed, and the bytes that it refers to, where it refers to any. */
+export interface Drafted extends Fields {
+  readonly referenced: Uint8Array | undefined
 }
 
 const pairs = (tags: Draft["tags"]): ReadonlyArray<Tag.Tag> =>
@@ -36,13 +45,22 @@ export const content = ({
   }
 }
 
-/** A message to a process. */
-export const message = (process: Id.ProcessId, action: string, draft: Draft): Fields => {
+/** The content as it goes into an item. */
+const inItem = (draft: Draft): Pick<Drafted, "data" | "tags" | "referenced"> => {
   const { data, tags } = content(draft)
+  const refers = data.length > Limit.inlineDataBytesMax || (draft.byReference === true && data.length > 0)
+  if (!refers) return { data, tags, referenced: undefined }
+  const reference = DataReference.of(data)
+  return { data: Bytes.empty, tags: [...DataReference.tags(reference), ...tags], referenced: data }
+}
+
+/** A message to a process. */
+export const message = (process: Id.ProcessId, action: string, draft: Draft): Drafted => {
+  const { tags, ...said } = inItem(draft)
   return {
     target: Id.toBytes(process),
     tags: [...Message.protocolTags("Message"), { name: "Action", value: action }, ...tags],
-    data,
+    ...said,
   }
 }
 
@@ -73,8 +91,12 @@ const given = (name: string, value: string | number | bigint | undefined): Reado
 const pagesPerMiB = 16
 
 /** The spawn of a process that `node` schedules and computes. */
-export const spawn = (module: Id.Id, node: Pick<NodeInfo, "scheduler" | "compute">, draft: Spawn): Fields => {
-  const { data, tags } = content(draft)
+export const spawn = (
+  module: Id.Id,
+  node: Pick<NodeInfo, "scheduler" | "compute">,
+  draft: Spawn,
+): Drafted => {
+  const { tags, ...said } = inItem(draft)
   const { name, memoryMiB, fuelPerTurnMax, engine } = draft
   return {
     tags: [
@@ -88,7 +110,7 @@ export const spawn = (module: Id.Id, node: Pick<NodeInfo, "scheduler" | "compute
       ...given("Engine", engine),
       ...tags,
     ],
-    data,
+    ...said,
   }
 }
 
@@ -98,8 +120,8 @@ export const upgrade = (
   module: Id.Id,
   engine: Id.Id | undefined,
   draft: Draft,
-): Fields => {
-  const { data, tags } = content(draft)
+): Drafted => {
+  const { tags, ...said } = inItem(draft)
   const own = [
     { name: "Action", value: "Upgrade" },
     { name: "Module", value: module },
@@ -107,6 +129,6 @@ export const upgrade = (
   return {
     target: Id.toBytes(process),
     tags: [...Message.protocolTags("Message"), ...own, ...given("Engine", engine), ...tags],
-    data,
+    ...said,
   }
 }

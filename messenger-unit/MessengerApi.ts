@@ -85,6 +85,26 @@ const modules = HttpApiGroup.make("modules")
   )
   .annotateMerge(OpenApi.annotations({ description: "The code that processes run." }))
 
+const data = HttpApiGroup.make("data")
+  .add(
+    HttpApiEndpoint.post("add", "/data", {
+      payload: octets(`at most ${Limit.referencedBytesMax} bytes`),
+      success: Schema.Struct({ hash: Wire.DataHash }),
+      error: Refusal.upload,
+    }).annotateMerge(
+      said(
+        "Upload data",
+        "Keeps bytes for a message to refer to with its tags `Data-Hash` and `Data-Length`. Send that message next: until it is accepted, later uploads can drive these bytes out.",
+      ),
+    ),
+    HttpApiEndpoint.get("get", "/data/:hash", {
+      params: { hash: Wire.DataHash },
+      success: octets("the bytes"),
+      error: Refusal.unknownData,
+    }).annotateMerge(said("Read data", "The bytes of this hash, as a message refers to them.")),
+  )
+  .annotateMerge(OpenApi.annotations({ description: "What messages refer to in place of carrying it." }))
+
 /** One event of a followed process: the turn, with its slot as the id to go on from. */
 export const TurnEvent = Schema.Struct({
   id: Schema.String,
@@ -278,6 +298,7 @@ const node = HttpApiGroup.make("node")
 export const MessengerApi = HttpApi.make("heddle")
   .add(messages)
   .add(modules)
+  .add(data)
   .add(processes)
   .add(node)
   .prefix("/v1")

@@ -94,6 +94,10 @@ export class MessengerUnit extends Context.Service<
       source: Uint8Array,
     ) => Effect.Effect<Id.Id, ModuleInvalid | StoreFailed | Unreachable>
     readonly module: (id: Id.Id) => Effect.Effect<Uint8Array | undefined, Unreachable>
+    /** Keeps bytes for messages to refer to; gives their hash. They stay once such a message has its slot. */
+    readonly addData: (bytes: Uint8Array) => Effect.Effect<Id.Id, Refused | Unreachable>
+    /** Bytes that messages refer to. Whoever reads them compares their hash. */
+    readonly data: (hash: Id.Id) => Effect.Effect<Uint8Array | undefined, Unreachable>
     /** Sends a signed item; answers once it has its slot durably. */
     readonly send: (item: Uint8Array) => Effect.Effect<Accepted, Refused | Unreachable>
     /** Sends a signed item and waits for the answer to it, however many turns that takes. */

@@ -94,6 +94,8 @@ export const make = Effect.fnUntraced(function* (version: string) {
       return Effect.fail(new ModuleInvalid({ detail, file: "module.js", line: 1, column: 1 }))
     },
     module: (id) => Effect.sync(() => Module.get(store, id)),
+    addData: scheduler.addData,
+    data: scheduler.data,
     send,
     ask: (item) =>
       Effect.flatMap(send(item), (accepted) =>

@@ -74,6 +74,7 @@ export const make = Effect.fnUntraced(function* (url: string) {
   }
 
   const sending = knowing(Schema.Union(Refusal.send), (refusal) => new Refused(refusal))
+  const uploading = knowing(Schema.Union(Refusal.upload), (refusal) => new Refused(refusal))
   const reading = knowing(Refusal.unknownSlot, (refusal) => new LogUnknown(refusal))
   const computed = (process: Id.ProcessId) =>
     knowing(Refusal.unknownProcess, () => new ComputeUnknown({ process }))
@@ -117,6 +118,8 @@ export const make = Effect.fnUntraced(function* (url: string) {
     addModule: (source) =>
       Effect.map(adding(client.modules.add({ payload: source })), ({ module }) => module),
     module: (id) => optional(Refusal.unknownModule)(client.modules.get({ params: { id } })),
+    addData: (bytes) => Effect.map(uploading(client.data.add({ payload: bytes })), ({ hash }) => hash),
+    data: (hash) => optional(Refusal.unknownData)(client.data.get({ params: { hash } })),
     send: (item) => sending(client.messages.send({ query: {}, payload: item })),
     ask: (item) =>
       sending(client.messages.send({ query: { wait: "answer" }, payload: item })).pipe(

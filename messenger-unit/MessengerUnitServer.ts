@@ -81,6 +81,31 @@ const modules = ({ bodies }: Options) =>
       ),
   )
 
+const data = ({ bodies, answers }: Options) =>
+  HttpApiBuilder.group(MessengerApi, "data", (handlers) =>
+    handlers
+      .handleRaw("add", ({ request }) =>
+        Effect.gen(function* () {
+          const messenger = yield* MessengerUnit
+          const bytes = yield* bodies.read(request, Limit.referencedBytesMax)
+          return { hash: yield* Effect.mapError(messenger.addData(bytes), Refusal.ofUpload) }
+        }),
+      )
+      .handle("get", ({ params: { hash } }) =>
+        MessengerUnit.use((messenger) =>
+          answers.answer(
+            messenger
+              .data(hash)
+              .pipe(
+                Effect.mapError(Refusal.of),
+                Effect.flatMap(orRefuse("unknown data", `no bytes of hash ${hash} are kept here`)),
+              ),
+            (detail) => refuse("overloaded", detail),
+          ),
+        ),
+      ),
+  )
+
 /** Entries read from a store at once, so that a page of large ones is not all in memory before it is cut. */
 const entriesPerRead = 16
 
@@ -276,6 +301,6 @@ const refusing = Layer.succeed(Refusing, (handler) =>
 /** Routes of the API and its OpenAPI document, for an `HttpRouter`. */
 export const layer = (options: Options) =>
   HttpApiBuilder.layer(MessengerApi, { openapiPath: "/openapi.json" }).pipe(
-    Layer.provide([messages(options), modules(options), processes(options), node]),
+    Layer.provide([messages(options), modules(options), data(options), processes(options), node]),
     Layer.provide(refusing),
   )

@@ -63,7 +63,7 @@ export interface Spawn extends Message, Omit<Draft.Spawn, "engine">, Pinned {}
 
 export interface Upgrade extends Message, Pinned {}
 
-export interface Assign extends Omit<Message, "data"> {}
+export interface Assign extends Omit<Message, "data" | "byReference"> {}
 
 /** That a view is to be proven, and how old the newest slot of its process may be. */
 export interface Proof {
@@ -105,7 +105,11 @@ export interface PromiseClient extends AsyncDisposable {
   /** Says something to a process and resolves with its answer, however many turns that takes. */
   readonly ask: (process: string, action: string, options?: Message) => Promise<Draft.Json>
   /** Asks without a trace: runs the message on a throw-away copy of the newest state. */
-  readonly query: (process: string, action: string, draft?: Draft.Draft & Call) => Promise<QueryAnswer>
+  readonly query: (
+    process: string,
+    action: string,
+    draft?: Omit<Draft.Draft, "byReference"> & Call,
+  ) => Promise<QueryAnswer>
   /** Lets a process that the speaker owns go on as another program; resolves once it does. */
   readonly upgrade: (process: string, code: Client.Code, options?: Upgrade) => Promise<Upgraded>
   /** What the process has published under a name. With `proof`, checked: rejects with `ProofInvalid` where it is not so. */
@@ -140,6 +144,10 @@ export interface PromiseClient extends AsyncDisposable {
   readonly module: (id: string) => Promise<Uint8Array | undefined>
   /** An engine that the node serves, as bytes whose SHA-256 is its id. */
   readonly engine: (id: string) => Promise<Uint8Array | undefined>
+  /** Uploads bytes for messages to refer to; gives their hash. `send` and `ask` do so by themselves. */
+  readonly addData: (bytes: Uint8Array) => Promise<Id.Id>
+  /** Bytes that messages refer to, whose SHA-256 is seen to be this hash. */
+  readonly data: (hash: string) => Promise<Uint8Array | undefined>
   readonly info: () => Promise<NodeInfo>
   /** Ends the connection, and an embedded node with it. */
   readonly close: () => Promise<void>
@@ -179,11 +187,11 @@ export const make = (
 
   const speaker = (
     call: string,
-    { as = options.as, data, tags }: Message,
+    { as = options.as, data, tags, byReference }: Message,
   ): Effect.Effect<Client.Speaker & Draft.Draft, NobodySpeaks> =>
     as === undefined
       ? Effect.fail(new NobodySpeaks({ call }))
-      : Effect.succeed({ data, tags, as, retries: options.retries })
+      : Effect.succeed({ data, tags, byReference, as, retries: options.retries })
 
   /** Runs a call about one process. */
   const about = <A, E>(
@@ -309,6 +317,11 @@ export const make = (
     engine: (text) => {
       const id = Id.parse(text)
       return run(id === undefined ? Effect.undefined : messenger.engineBytes(Id.toBytes(id)))
+    },
+    addData: (bytes) => run(messenger.addData(bytes)),
+    data: (text) => {
+      const hash = Id.parse(text)
+      return run(hash === undefined ? Effect.undefined : Client.data(hash))
     },
     info: () => run(messenger.info),
     close,

@@ -30,19 +30,28 @@ export const common = [
 
 /** Every reason that admission has, under its status. */
 export const send = [
-  refusal(400, ["malformed item", "not a message", "unknown signature type", "bad spawn"]),
+  refusal(400, ["malformed item", "not a message", "unknown signature type", "bad spawn", "bad reference"]),
   refusal(401, ["bad signature", "bad assigned item"]),
   refusal(403, ["no proof", "bad proof", "not attested", "not assignable"]),
   refusal(404, ["unknown process", "unknown module"]),
   refusal(409, ["repeat", "anchor reused", "pair out of order", "timer early", "cron out of order"]),
   refusal(413, ["too large"]),
   refusal(421, ["other scheduler", "other process"]),
+  refusal(424, ["data unavailable"]),
   refusal(429, ["overloaded"]),
   refusal(503, ["store failed", "stopping"]),
 ] as const
 
+/** Bytes that no message can refer to, or that could not be kept. */
+export const upload = [
+  refusal(400, ["bad reference"]),
+  refusal(413, ["too large"]),
+  refusal(503, ["store failed"]),
+] as const
+
 export const tooLarge = refusal(413, ["too large"])
 export const unknownModule = refusal(404, ["unknown module"])
+export const unknownData = refusal(404, ["unknown data"])
 export const unknownView = refusal(404, ["unknown view"])
 export const unknownTurn = refusal(404, ["not computed"])
 export const unknownAttestation = refusal(404, ["not attested"])
@@ -108,6 +117,12 @@ export const of = <E extends SeamError>(error: E): ReturnType<Refusals[E["_tag"]
   const refusal = refusals[error._tag] as (error: SeamError) => unknown
   return refusal(error) as ReturnType<Refusals[E["_tag"]]> // by the function under the error's own tag
 }
+
+type UploadReason = (typeof upload)[number]["Type"]["reason"]
+
+/** An upload that is refused, as it goes out. */
+export const ofUpload = (error: Refused | Unreachable) =>
+  error._tag === "Unreachable" ? of(error) : refused(error.reason as UploadReason, error.detail) // `addData` has no others
 
 export const toModuleInvalid = (refusal: typeof moduleInvalid.Type | typeof tooLarge.Type): ModuleInvalid => {
   const place = refusal.reason === "too large" ? { file: "module.js", line: 1, column: 1 } : refusal

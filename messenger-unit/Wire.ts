@@ -59,6 +59,9 @@ const Hash32 = Base64Url.check(
 /** An engine's id: the hash of its bytes, written as every id is. */
 export const EngineId = Hash32.annotate({ description: "id of an engine: SHA-256 of its bytes" })
 
+/** Bytes that a message refers to, by their hash. */
+export const DataHash = Id.annotate({ description: "SHA-256 of the bytes, written as an id is" })
+
 const u32 = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 32 - 1 }))
 const fuel = Schema.BigInt.annotate({ description: "fuel as decimal text" })
 const time = Schema.Natural.annotate({ description: "ms since 1970" })

@@ -13,6 +13,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Assign from "./Assign.ts"
 import * as Assignment from "./Assignment.ts"
+import * as DataReference from "./DataReference.ts"
 import type * as Id from "./Id.ts"
 import type * as Message from "./Message.ts"
 import * as OutboxItem from "./OutboxItem.ts"
@@ -36,6 +37,8 @@ export type Reason =
   | "other scheduler"
   | "other process"
   | "not assignable"
+  | "bad reference"
+  | "data unavailable"
   | "repeat"
   | "anchor reused"
   | "pair out of order"
@@ -143,6 +146,8 @@ export const admit = (
       "not assignable",
       `it was said to ${message.target}; only a process spawned with the tag "Assignable: any" takes that`,
     )
+  const reference = DataReference.parse(message)
+  if (Result.isFailure(reference)) return refuse("bad reference", reference.failure.detail)
   const next = {
     ...log,
     process,

@@ -6,6 +6,31 @@
 /** Item as a whole. Larger data travels by reference; ten mebibytes keep one item within one turn's memory. */
 export const itemBytesMax = 10 * 1024 * 1024
 
+/** Data that a client puts into an item: what is left beside the largest signature, owner and tags, with room. */
+export const inlineDataBytesMax = itemBytesMax - 16 * 1024
+
+/**
+ * Data that a message refers to: it fits twice into a process's memory by default, as it comes and as the author's code
+ * asks for it, beside what the engine takes itself. The archive takes more as one content.
+ */
+export const referencedBytesMax = 24 * 1024 * 1024
+
+/**
+ * Bytes and number of uploads that a scheduler keeps though no message refers to them yet: whoever uploads sends the
+ * message next, so this is what strangers can fill, and eight of the largest can be on their way at once.
+ */
+export const unreferencedBytesMax = 8 * referencedBytesMax
+export const unreferencedMax = 1_024
+
+/** Bytes of one upload that are written in one commit: no message waits long behind a large one. */
+export const dataPartBytesMax = 1024 * 1024
+
+/** Referenced bytes that a reader of logs keeps by their hash: what many processes are told at once is read once. */
+export const dataCacheBytesMax = 2 * referencedBytesMax
+
+/** Referenced bytes that a compute unit hands to its sandboxes at once. */
+export const dataInFlightBytesMax = 4 * referencedBytesMax
+
 /** Tags of one item (ANS-104 §2.1). */
 export const tagsMax = 128
 
@@ -178,7 +203,7 @@ export const evictionsAtOnceMax = 32
 /** Times that a process may ask for an engine while it is opened, before its sandbox is taken to lose them. */
 export const enginesPerOpenMax = 64
 
-/** Bytes of request bodies that a server holds at once, whoever sent them: a dozen of the largest items. */
+/** Bytes of request bodies that a server holds at once, whoever sent them: a dozen of the largest items, or five uploads of data. */
 export const requestBytesInFlightMax = 128 * 1024 * 1024
 
 /** Bytes of large answers, such as snapshots, that a server holds for those who are slow to take them. */
@@ -192,6 +217,9 @@ export const followSilenceMsMax = 15_000
 
 /** Times that a client sends the same item again where no answer came: about six seconds in all. */
 export const sendRetriesMax = 6
+
+/** Times that a client uploads what one message refers to: it is driven out again only where others upload much. */
+export const uploadsPerMessageMax = 3
 
 /** Connections of a server at once; one more is closed at once, before it costs anything. */
 export const connectionsMax = 4_096

@@ -60,6 +60,13 @@ export class SchedulerUnit extends Context.Service<
     readonly address: Id.Address
     /** Asks for a slot. `proof` is empty unless a process emitted the item. Answers after the durable commit. */
     readonly submit: (item: Uint8Array, proof: Uint8Array) => Effect.Effect<Accepted, Admission.Refused>
+    /**
+     * Keeps bytes for a message to refer to and gives their hash. They stay once such a message is admitted; until then
+     * later uploads can drive them out.
+     */
+    readonly addData: (bytes: Uint8Array) => Effect.Effect<Id.Id, Admission.Refused>
+    /** Bytes that messages refer to. Whoever reads them compares their hash. */
+    readonly data: (hash: Id.Id) => Effect.Effect<Uint8Array | undefined>
     /** The signed statement that a slot was given. */
     readonly receipt: (process: Id.ProcessId, slot: number) => Effect.Effect<Batch.Receipt, LogUnknown>
     /** At most `limit` slots from `from` on, in order; empty past the end. */

@@ -19,6 +19,7 @@ import * as Assign from "../runtime/Assign.ts"
 import * as Batch from "../runtime/Batch.ts"
 import * as Batcher from "../runtime/Batcher.ts"
 import * as Bytes from "../runtime/Bytes.ts"
+import * as DataReference from "../runtime/DataReference.ts"
 import * as Feed from "../runtime/Feed.ts"
 import * as Hash from "../runtime/Hash.ts"
 import * as Id from "../runtime/Id.ts"
@@ -33,6 +34,7 @@ import { Store } from "../runtime/Store.ts"
 import * as Upgrade from "../runtime/Upgrade.ts"
 import { type Appended, AssignmentLog } from "./AssignmentLog.ts"
 import * as Cron from "./Cron.ts"
+import * as HeldData from "./HeldData.ts"
 import { type Accepted, LogUnknown, SchedulerUnit } from "./SchedulerUnit.ts"
 import * as Sequencer from "./Sequencer.ts"
 
@@ -62,6 +64,7 @@ export const make = Effect.gen(function* () {
   const log = yield* AssignmentLog
   const signer = yield* Signer
   const verifier = yield* Verifier
+  const held = yield* HeldData.make
   const feed = Feed.make()
   const cronNews = yield* Queue.sliding<void>(1)
 
@@ -112,9 +115,28 @@ export const make = Effect.gen(function* () {
         )
   }
 
-  const sequence = Effect.fnUntraced(function* (submissions: ReadonlyArray<Sequencer.Submission>) {
+  const referencesOf = (submissions: ReadonlyArray<Pick<Sequencer.Submission, "message">>) =>
+    submissions.flatMap(({ message }) => DataReference.find(message) ?? [])
+
+  /** Nothing that a message of this batch refers to goes while the batch comes about. */
+  const sequence = (submissions: ReadonlyArray<Sequencer.Submission>) =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => referencesOf(submissions).filter(held.hold)),
+      (here) => assign(submissions, new Set(here.map(({ hash, length }) => `${hash} ${length}`))),
+      (here) => Effect.sync(() => held.release(here)),
+    )
+
+  const assign = Effect.fnUntraced(function* (
+    submissions: ReadonlyArray<Sequencer.Submission>,
+    here: ReadonlySet<string>,
+  ) {
     const now = yield* Clock.currentTimeMillis
-    const facts = submissions.map((one) => ({ ...one, seen: log.seen(one.message.process, one.repeatKey) }))
+    const facts = submissions.map((one) => {
+      const reference = DataReference.find(one.message)
+      const is = reference === undefined || here.has(`${reference.hash} ${reference.length}`)
+      const seen = log.seen(one.message.process, one.repeatKey)
+      return { ...one, seen, missing: is ? undefined : reference }
+    })
     const { assigned, answers, states } = Sequencer.step(log.state, facts, now)
     if (assigned.length > 0) {
       const last = log.last()
@@ -131,7 +153,8 @@ export const make = Effect.gen(function* () {
         contentHash: submission.contentHash,
       }))
       const signed = { ...link, signatureType: signer.type.number, owner: signer.owner, signature }
-      yield* log.append(signed, entries, states)
+      const kept = yield* held.keep(referencesOf(assigned.map(({ submission }) => submission)))
+      yield* Effect.tapError(log.append(signed, entries, states), () => Effect.ignore(held.loosen(kept)))
       keepOpen({ link: signed, tree })
       feed.publish()
       for (const { process } of states.values())
@@ -227,9 +250,20 @@ export const make = Effect.gen(function* () {
   const known = (process: Id.ProcessId, slot: number) =>
     log.state(process).nextSlot > slot ? Effect.void : Effect.fail(new LogUnknown({ process, slot }))
 
+  const addData = (bytes: Uint8Array): Effect.Effect<Id.Id, Refused> => {
+    if (bytes.length === 0) return refuse("bad reference", "there are no bytes to refer to")
+    if (bytes.length > Limit.referencedBytesMax)
+      return refuse("too large", `${bytes.length} bytes; at most ${Limit.referencedBytesMax} are allowed`)
+    return Effect.catchTag(held.add(bytes), "StoreFailed", (error) =>
+      refuse("store failed", `${error.message}; send it again`),
+    )
+  }
+
   return SchedulerUnit.of({
     address: signer.address,
     submit,
+    addData,
+    data: (hash) => Effect.sync(() => held.get(hash)),
     receipt: (process, slot) =>
       Effect.suspend(() => {
         const entry = log.entry(process, slot)

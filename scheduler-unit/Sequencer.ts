@@ -9,6 +9,7 @@ import * as Result from "effect/Result"
 import * as Admission from "../runtime/Admission.ts"
 import * as Assignment from "../runtime/Assignment.ts"
 import * as Bytes from "../runtime/Bytes.ts"
+import type * as DataReference from "../runtime/DataReference.ts"
 import type * as Id from "../runtime/Id.ts"
 import * as Message from "../runtime/Message.ts"
 import type { Seen } from "./AssignmentLog.ts"
@@ -22,6 +23,8 @@ export interface Submission {
   readonly contentHash: Uint8Array
   /** What the log of the process held under `repeatKey` before this step. */
   readonly seen: Seen | undefined
+  /** What it refers to, where that is not held here. */
+  readonly missing?: DataReference.DataReference | undefined
 }
 
 /** A slot given in this step. */
@@ -46,6 +49,15 @@ export interface Step {
 const verdict = (seen: Seen | undefined, contentHash: Uint8Array): Admission.Candidate["seen"] =>
   seen === undefined ? undefined : Bytes.equal(seen.contentHash, contentHash) ? "repeat" : "anchor reused"
 
+/** Not admission's verdict: no reader of the log can know what was here. */
+const unavailable = ({ hash, length }: DataReference.DataReference): Answer => ({
+  _tag: "Refused",
+  refused: new Admission.Refused({
+    reason: "data unavailable",
+    detail: `the ${length} bytes of hash ${hash} are not here; upload them first, then send the same item again`,
+  }),
+})
+
 /**
  * Gives slots. `now` is the scheduler's clock in ms: a timestamp is never below that of the slot before (the clock
  * may be set back) and never ahead of the clock except to repeat it.
@@ -60,7 +72,7 @@ export const step = (
   const assigned: Array<Assigned> = []
 
   const answer = (submission: Submission): Answer => {
-    const { message, voucher, repeatKey, contentHash, proof } = submission
+    const { message, voucher, repeatKey, contentHash, proof, missing } = submission
     const process = message.process
     const key = `${process} ${Bytes.toHex(repeatKey)}`
     const before = fresh.get(key) ?? submission.seen
@@ -70,6 +82,7 @@ export const step = (
     const timestamp = Math.max(now, log.timestamp)
     const admitted = Admission.admit(log, { message, voucher, seen }, timestamp)
     if (Result.isFailure(admitted)) return { _tag: "Refused", refused: admitted.failure }
+    if (missing !== undefined) return unavailable(missing)
     const assignment = Assignment.make({
       process,
       term: log.term,

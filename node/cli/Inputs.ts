@@ -84,6 +84,16 @@ export const content = {
   ),
 }
 
+/** Data that can be more than a message carries. */
+export const attached = {
+  dataFile: text(
+    "data-file",
+    "a file whose bytes are the data; one that no message takes is uploaded, and the message refers to it",
+    "file",
+  ),
+  byReference: yes("by-reference", "upload the data and let the message refer to it, however short it is"),
+}
+
 export const whole = (name: string, description: string, min: number, max: number) =>
   Flag.Int(name).pipe(
     Flag.withDescription(description),

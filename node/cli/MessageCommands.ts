@@ -17,11 +17,18 @@ interface Content {
   readonly data: string | undefined
 }
 
+/** What a message to a process can say besides. */
+interface Attached {
+  /** A file whose bytes are the data. */
+  readonly dataFile: string | undefined
+  readonly byReference: boolean
+}
+
 interface Speech extends Caller.Input, Content {
   readonly as: string | undefined
 }
 
-export interface MessageInput extends Speech {
+export interface MessageInput extends Speech, Attached {
   readonly process: Id.ProcessId
   readonly action: string
 }
@@ -43,6 +50,18 @@ const content = Effect.fnUntraced(function* ({
     catch: (error) => new DataUnreadable({ detail: `data can't be read: ${String(error)}` }),
   })
   return { tags, data: new Uint8Array(bytes) }
+})
+
+/** Reads the data where it is now known where it comes from. */
+const attached = Effect.fnUntraced(function* (input: MessageInput) {
+  const { tags, data, dataFile, byReference } = input
+  if (dataFile !== undefined && data !== undefined)
+    return yield* new Caller.WrongUsage({
+      detail: "--data and --data-file both say what the data is: give one of them",
+      help: "heddle send --help",
+    })
+  const said = yield* content({ tags, data: dataFile === undefined ? data : `@${dataFile}` })
+  return { ...said, byReference }
 })
 
 interface Program {
@@ -103,7 +122,7 @@ export interface SendInput extends MessageInput {
 
 export const send = (input: SendInput) =>
   Effect.gen(function* () {
-    const draft = yield* content(input)
+    const draft = yield* attached(input)
     const as = yield* Caller.identity(input, input.as)
     const { process, action } = input
     const sent = yield* Caller.connected(input, (messenger) =>
@@ -153,7 +172,7 @@ const stack = ({ process, ...input }: AskInput, { slot, reason }: Client.AskFail
 
 export const ask = (input: AskInput) =>
   Effect.gen(function* () {
-    const draft = yield* content(input)
+    const draft = yield* attached(input)
     const as = yield* Caller.identity(input, input.as)
     const { process, action, timeoutSeconds } = input
     const asked = Caller.connected(input, () =>

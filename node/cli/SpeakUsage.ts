@@ -5,6 +5,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Limit from "../../runtime/Limit.ts"
 import {
   action,
+  attached,
   code,
   content,
   engine,
@@ -121,16 +122,18 @@ const send = Command.make(
   {
     ...speaking,
     ...content,
+    ...attached,
     process: processId,
     action,
     receipt: yes("receipt", "get the scheduler's signed receipt too"),
   },
   (given) => later(async () => (await import("./MessageCommands.ts")).send(given)),
 ).pipe(
-  said("Send a message and print the slot that it got.", [
-    "heddle send <process> Increment --as ada --tag By=3",
-    "does not wait for what the process makes of it",
-  ]),
+  said(
+    "Send a message and print the slot that it got.",
+    ["heddle send <process> Increment --as ada --tag By=3", "does not wait for what the process makes of it"],
+    ["heddle send <process> Store --as ada --data-file picture.png", "the bytes of a file, up to 24 MiB"],
+  ),
 )
 
 const assign = Command.make(
@@ -168,6 +171,7 @@ const ask = Command.make(
   {
     ...speaking,
     ...content,
+    ...attached,
     process: processId,
     action,
     timeoutSeconds: given(

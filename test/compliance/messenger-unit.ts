@@ -12,6 +12,7 @@ import * as ProvenView from "../../messenger-unit/ProvenView.ts"
 import type { Reason } from "../../runtime/Admission.ts"
 import * as Batch from "../../runtime/Batch.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
+import * as DataReference from "../../runtime/DataReference.ts"
 import * as Hash from "../../runtime/Hash.ts"
 import * as Id from "../../runtime/Id.ts"
 import * as Limit from "../../runtime/Limit.ts"
@@ -101,6 +102,66 @@ export const messengerSuite = (
           assert.strictEqual(yield* messenger.addModule(source), id)
           assert.deepStrictEqual(alike(yield* messenger.module(id)), alike(source))
           assert.isUndefined(yield* messenger.module(nobody))
+        }),
+      ),
+    )
+
+    it.live("keeps data under its hash, however often it is added", () =>
+      withNode((messenger) =>
+        Effect.gen(function* () {
+          const bytes = new Uint8Array(Limit.itemBytesMax + 1).fill(0xfe)
+          const hash = yield* messenger.addData(bytes)
+          assert.strictEqual(hash, DataReference.hashOf(bytes))
+          assert.strictEqual(yield* messenger.addData(bytes), hash)
+          assert.isTrue(Bytes.equal((yield* messenger.data(hash))!, bytes))
+          assert.isUndefined(yield* messenger.data(nobody))
+        }),
+      ),
+    )
+
+    it.live("keeps data to its size: the limit is taken, one byte more and none are not", () =>
+      withNode((messenger) =>
+        Effect.gen(function* () {
+          const bytes = new Uint8Array(Limit.referencedBytesMax + 1)
+          yield* messenger.addData(bytes.subarray(1))
+          const over = yield* Effect.flip(messenger.addData(bytes))
+          assert.deepInclude(over, { _tag: "Refused", reason: "too large" })
+          assert.include(over.message, String(Limit.referencedBytesMax))
+          const none = yield* Effect.flip(messenger.addData(Bytes.empty))
+          assert.deepInclude(none, { _tag: "Refused", reason: "bad reference" })
+        }),
+      ),
+    )
+
+    it.live("says that data can't be kept, and then keeps it", () =>
+      withNode((messenger, _, probe) =>
+        Effect.gen(function* () {
+          probe.before = (tables) => (tables.includes("data-part") ? StoreProbe.full : Effect.void)
+          const bytes = Bytes.fromText("data")
+          const refused = yield* Effect.flip(messenger.addData(bytes))
+          assert.deepInclude(refused, { _tag: "Refused", reason: "store failed" })
+          probe.before = () => Effect.void
+          const hash = yield* messenger.addData(bytes)
+          assert.deepStrictEqual(alike(yield* messenger.data(hash)), alike(bytes))
+        }),
+      ),
+    )
+
+    it.live("gives a message its slot once the data is there that it refers to, and tells the process", () =>
+      withNode((messenger) =>
+        Effect.gen(function* () {
+          const process = yield* SmallNode.spawn({ messenger }, ada, `heddle.on("Say", (m) => m.data)`)
+          const bytes = Bytes.fromText("said elsewhere")
+          const tags = DataReference.tags(DataReference.of(bytes))
+          const item = yield* Effect.promise(() =>
+            ada.message(process, "Say", Object.fromEntries(tags.map(({ name, value }) => [name, value]))),
+          )
+          yield* refused(messenger, item.bytes, "data unavailable")
+          yield* messenger.addData(bytes)
+          const { accepted, result } = yield* messenger.ask(item.bytes)
+          assert.deepStrictEqual([accepted.slot, result], [1, { value: '"said elsewhere"' }])
+          const bad = yield* Effect.promise(() => ada.message(process, "Say", { "Data-Hash": "?" }))
+          yield* refused(messenger, bad.bytes, "bad reference")
         }),
       ),
     )

@@ -26,6 +26,8 @@ export interface Recording {
   /** By the slot that each reaches. */
   readonly attestations: ReadonlyMap<number, Attestation.SignedAttestation>
   readonly modules: ReadonlyMap<Id.Id, Uint8Array>
+  /** By hash. */
+  readonly data: ReadonlyMap<Id.Id, Uint8Array>
   readonly snapshots: ReadonlyMap<number, Taken>
   /** By id in hexadecimal. */
   readonly engines: ReadonlyMap<string, Uint8Array>
@@ -38,6 +40,7 @@ export const sourceOf = (of: Recording, pageMax = Number.POSITIVE_INFINITY): Log
     of.receipts[slot] ? Effect.succeed(of.receipts[slot]) : Effect.fail(`no receipt of ${slot}`),
   attestation: (_, slot) => Effect.succeed([...of.attestations].find(([to]) => to >= slot)?.[1]),
   module: (id) => Effect.succeed(of.modules.get(id)),
+  data: (hash) => Effect.succeed(of.data.get(hash)),
   snapshots: () =>
     Effect.succeed(
       [...of.snapshots.values()].map(({ slot, stateRoot, bytes }) => ({
@@ -87,6 +90,7 @@ export const record = Effect.fnUntraced(function* (
     receipts,
     attestations,
     modules,
+    data: book.data,
     snapshots: new Map(),
     engines,
   }

@@ -81,6 +81,8 @@ const statuses: Readonly<Record<Reason, number>> = {
   "bad proof": 403,
   "not attested": 403,
   "not assignable": 403,
+  "bad reference": 400,
+  "data unavailable": 424,
   "unknown process": 404,
   "unknown module": 404,
   repeat: 409,
@@ -156,6 +158,7 @@ describe("refusals over HTTP", () => {
         refusedAs(yield* ask(`/v1/processes/${pid}/attestations/0`), 404, "not attested")
         refusedAs(yield* ask(`/v1/processes/${pid}/view/proof?name=count`), 404, "unknown process")
         refusedAs(yield* ask(`/v1/processes/${pid}/snapshots/0`), 404, "unknown snapshot")
+        refusedAs(yield* ask(`/v1/data/${pid}`), 404, "unknown data")
         refusedAs(yield* ask(`/v1/modules/${pid}`), 404, "unknown module")
         refusedAs(yield* ask(`/v1/engines/${pid}`), 404, "unknown engine")
         const process = yield* SmallNode.spawn(node, ada, "heddle.on('Get', () => 1)")
@@ -272,6 +275,9 @@ describe("uploads", () => {
         refusedAs(yield* ask("/v1/messages", post(tooLarge(Limit.itemBytesMax + 2_000))), 413, "too large")
         refusedAs(yield* ask("/v1/modules", post(tooLarge(Limit.moduleBytesMax + 2_000))), 413, "too large")
         refusedAs(yield* ask("/v1/modules", chunked(Limit.moduleBytesMax + 100_000)), 413, "too large")
+        refusedAs(yield* ask("/v1/data", post(tooLarge(Limit.referencedBytesMax + 2_000))), 413, "too large")
+        refusedAs(yield* ask("/v1/data", chunked(Limit.referencedBytesMax + 100_000)), 413, "too large")
+        refusedAs(yield* ask("/v1/data", post("")), 400, "bad reference")
         refusedAs(
           yield* ask(`/v1/processes/${pid}/query`, post(tooLarge(Limit.itemBytesMax + 2_000))),
           413,
@@ -516,7 +522,7 @@ describe("the OpenAPI document", () => {
         const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
           Object.values(methods).map((operation) => ({ path, ...operation })),
         )
-        assert.strictEqual(operations.length, 20)
+        assert.strictEqual(operations.length, 22)
         assert.strictEqual(new Set(operations.map(({ operationId }) => operationId)).size, operations.length)
         for (const { path, summary, description, parameters, responses } of operations) {
           assert.match(path, /^\/v1\//)

@@ -11,6 +11,7 @@ import { MessengerUnit, type ProcessInfo, Unreachable } from "../../messenger-un
 import * as PromiseClient from "../../messenger-unit/PromiseClient.ts"
 import { Refused } from "../../runtime/Admission.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
+import * as DataReference from "../../runtime/DataReference.ts"
 import * as Hash from "../../runtime/Hash.ts"
 import * as Id from "../../runtime/Id.ts"
 import * as Item from "../../runtime/Item.ts"
@@ -203,6 +204,119 @@ describe("Client", () => {
       assert.strictEqual(found.message, "counter.ts:5:10: x is not defined")
       const lost = yield* upload({ locate: () => undefined })
       assert.strictEqual(lost.message, "module.js:1:900: x is not defined")
+    }),
+  )
+})
+
+describe("data that goes beside the message", () => {
+  /** A messenger that says what it lacks, and what it was asked. */
+  const lacking = (driveOut = 0) => {
+    const there = new Set<string>()
+    const calls: Array<string> = []
+    const items: Array<Item.Item> = []
+    const say = (bytes: Uint8Array) =>
+      Effect.suspend(() => {
+        const item = read(bytes)
+        items.push(item)
+        const hash = Tag.value(item.tags, "Data-Hash")
+        const missing = hash !== undefined && !there.has(hash)
+        calls.push(missing ? "refused" : "sent")
+        return missing
+          ? Effect.fail(new Refused({ reason: "data unavailable", detail: "upload it" }))
+          : Effect.succeed(accepted)
+      })
+    let drivenOut = 0
+    const messenger: Partial<MessengerUnit["Service"]> = {
+      send: say,
+      ask: (bytes) =>
+        Effect.map(say(bytes), (accepted) => ({ accepted, fuelUsed: 1n, result: { value: "1" } })),
+      addData: (bytes) =>
+        Effect.sync(() => {
+          calls.push(`uploaded ${bytes.length}`)
+          if (drivenOut++ >= driveOut) there.add(DataReference.hashOf(bytes))
+          return DataReference.hashOf(bytes)
+        }),
+      data: () => Effect.succeed(Bytes.fromText("other")),
+    }
+    return { calls, items, client: Effect.provideService(MessengerUnit, partial(messenger)) }
+  }
+
+  it.effect(
+    "is what no item takes, and whatever the caller says; it goes where it is not there already",
+    () =>
+      Effect.gen(function* () {
+        const { calls, items, client } = lacking()
+        const send = (data: Draft.Draft["data"], byReference?: boolean) =>
+          Client.send(pid, "Say", { as: ada, data, byReference }).pipe(client)
+        const large = new Uint8Array(Limit.inlineDataBytesMax + 1)
+        yield* send(large.subarray(1))
+        yield* send("short")
+        yield* send("", true)
+        assert.deepStrictEqual(calls.splice(0), ["sent", "sent", "sent"])
+        yield* send(large)
+        yield* send(large)
+        yield* send({ short: true }, true)
+        assert.deepStrictEqual(calls.splice(0), [
+          "refused",
+          `uploaded ${large.length}`,
+          "sent",
+          "sent",
+          "refused",
+          "uploaded 14",
+          "sent",
+        ])
+        const [refused, again] = items.slice(3, 5)
+        assert.strictEqual(refused!.id, again!.id, "the same item is sent again")
+        assert.strictEqual(again!.data.length, 0)
+        assert.deepStrictEqual(
+          again!.tags.slice(4).map(({ name, value }) => [name, value]),
+          [
+            ["Data-Hash", DataReference.hashOf(large)],
+            ["Data-Length", String(large.length)],
+          ],
+        )
+        assert.strictEqual(Tag.value(items.at(-1)!.tags, "Content-Type"), "application/json")
+        const asked = yield* Client.ask(pid, "Say", { as: ada, data: "asked", byReference: true }).pipe(
+          client,
+        )
+        assert.strictEqual(asked.value, "1")
+      }),
+  )
+
+  it.effect("is uploaded again where it was driven out, but not for ever", () =>
+    Effect.gen(function* () {
+      const send = (client: ReturnType<typeof lacking>["client"]) =>
+        Client.send(pid, "Say", { as: ada, data: "data", byReference: true }).pipe(client)
+      const some = lacking(Limit.uploadsPerMessageMax - 1)
+      yield* send(some.client)
+      assert.strictEqual(
+        some.calls.filter((call) => call === "uploaded 4").length,
+        Limit.uploadsPerMessageMax,
+      )
+      const always = lacking(100)
+      assert.deepInclude(yield* Effect.flip(send(always.client)), { reason: "data unavailable" })
+      assert.strictEqual(
+        always.calls.filter((call) => call === "uploaded 4").length,
+        Limit.uploadsPerMessageMax,
+      )
+    }),
+  )
+
+  it.effect("is no more than a message can refer to, before anything is sent", () =>
+    Effect.gen(function* () {
+      const { calls, client } = lacking()
+      const data = new Uint8Array(Limit.referencedBytesMax + 1)
+      const refused = yield* Effect.flip(Client.send(pid, "Say", { as: ada, data }).pipe(client))
+      assert.deepInclude(refused, { _tag: "Refused", reason: "too large" })
+      assert.deepStrictEqual(calls, [])
+    }),
+  )
+
+  it.effect("is not believed where it has another hash", () =>
+    Effect.gen(function* () {
+      const { client } = lacking()
+      assert.isUndefined(yield* client(Client.data(pid)))
+      assert.isDefined(yield* client(Client.data(DataReference.hashOf(Bytes.fromText("other")))))
     }),
   )
 })

@@ -120,6 +120,8 @@ const receiver = (...known: ReadonlyArray<Id.ProcessId>) => {
       log: () => Effect.die("unused"),
       processes: Effect.succeed([]),
       nextBatch: Effect.succeed(0),
+      addData: () => Effect.die("not asked"),
+      data: () => Effect.undefined,
       batches: () => Stream.empty,
       submit: (item: Uint8Array, proof: Uint8Array) =>
         Effect.gen(function* () {

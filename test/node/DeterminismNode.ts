@@ -99,7 +99,12 @@ const evaluate = Effect.fnUntraced(function* (logs: ReadonlyArray<Log>) {
       source,
       engine: undefined,
     })
-    const all = examined.map(({ entry }) => ({ ...entry, upgrade: undefined, root: true })) // nothing in them asks for one
+    const all = examined.map(({ entry }) => ({
+      ...entry,
+      upgrade: undefined,
+      data: undefined,
+      root: true,
+    })) // nothing in them asks for one
     for (const { outcome, stateRoot } of yield* sandbox.run(process, all))
       lines.set(`${process} ${outcome.slot}`, [
         Bytes.toHex(Outcome.hash(outcome)),

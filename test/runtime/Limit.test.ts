@@ -33,6 +33,21 @@ describe("Limit", () => {
     assert.isBelow(2 + signatureBytes + ownerBytes + 66 + 16 + Limit.tagsBytesMax, Limit.itemBytesMax)
   })
 
+  it("lets a turn hold what its message refers to twice, and the archive take it", () => {
+    const memory = (Limit.memoryPagesDefault - Limit.memoryPagesMin) * 65_536
+    assert.isBelow(2 * Limit.referencedBytesMax, memory)
+    assert.isAtMost(Limit.referencedBytesMax, Limit.archiveContentBytesMax)
+    assert.isBelow(Limit.inlineDataBytesMax, Limit.referencedBytesMax)
+    for (const limit of [
+      Limit.unreferencedBytesMax,
+      Limit.dataCacheBytesMax,
+      Limit.dataInFlightBytesMax,
+      Limit.requestBytesInFlightMax,
+      Limit.responseBytesInFlightMax,
+    ])
+      assert.isAtLeast(limit, Limit.referencedBytesMax)
+  })
+
   it("has defaults between its least and its most", () => {
     const between = (min: bigint | number, some: bigint | number, max: bigint | number) =>
       assert.isTrue(min <= some && some <= max, `${min} <= ${some} <= ${max}`)

@@ -11,7 +11,9 @@ import * as Module from "../../runtime/Module.ts"
 import * as OutboxItem from "../../runtime/OutboxItem.ts"
 import * as Unsigned from "./Unsigned.ts"
 
-export interface Said extends Partial<Omit<Entry, "slot" | "item" | "head">> {
+export interface Said extends Partial<Omit<Entry, "slot" | "item" | "head" | "data">> {
+  /** What its message refers to. */
+  readonly referenced?: Uint8Array
   readonly action?: string
   readonly tags?: Unsigned.Tags
   readonly data?: string | Uint8Array
@@ -63,10 +65,11 @@ export const make = (
     slot++
     const given = typeof said === "string" ? { action: said } : said
     const { timestamp: at = timestamp + 1_000, inadmissible, pair, cron, upgrade, root = true } = given
+    const { referenced } = given
     timestamp = at
     const head = Unsigned.hash(`${name} head ${slot}`)
     const item = slot === 0 ? spawn.item.bytes : itemOf(given)
-    return { slot, timestamp, head, item, inadmissible, pair, cron, upgrade, root }
+    return { slot, timestamp, head, item, data: referenced, inadmissible, pair, cron, upgrade, root }
   }
   return {
     process,

@@ -33,14 +33,19 @@ export interface LogBook {
   /** Signs and publishes one batch; gives its entries. */
   readonly write: (...lines: ReadonlyArray<Line>) => ReadonlyArray<LogEntry>
   readonly entries: (process: Id.ProcessId) => ReadonlyArray<LogEntry>
+  /** What messages refer to, as it is served. */
+  readonly data: Map<Id.Id, Uint8Array>
   readonly service: SchedulerUnit["Service"]
 }
+
+const byHand = new Admission.Refused({ reason: "stopping", detail: "this log is written by hand" })
 
 export const timestamp0 = 1_000
 
 export const make = (signer: Signer["Service"] = Caller.caller("small node").signer): LogBook => {
   const logs = new Map<Id.ProcessId, Array<LogEntry>>()
   const batches: Array<CommittedBatch> = []
+  const data = new Map<Id.Id, Uint8Array>()
   const feed = Feed.make()
 
   const logOf = (process: Id.ProcessId) => logs.get(process) ?? []
@@ -89,10 +94,12 @@ export const make = (signer: Signer["Service"] = Caller.caller("small node").sig
   return {
     write,
     entries,
+    data,
     service: {
       address: signer.address,
-      submit: () =>
-        Effect.fail(new Admission.Refused({ reason: "stopping", detail: "this log is written by hand" })),
+      submit: () => Effect.fail(byHand),
+      addData: () => Effect.fail(byHand),
+      data: (hash) => Effect.sync(() => data.get(hash)),
       receipt: (process, slot) => Effect.suspend(() => receipt(process, slot)),
       log: (process, from, limit) =>
         Effect.suspend(() =>

@@ -70,6 +70,7 @@ export const source = (transcript: Transcript, folder: string): LogSource<never>
   module: (id) => Effect.succeed(transcript.modules.find(([module]) => module === id)?.[1]),
   snapshots: () => Effect.succeed([]),
   snapshot: () => Effect.succeed(undefined),
+  data: () => Effect.undefined,
   engineBytes: (id) =>
     Effect.sync(() => {
       const file = engineFile(folder, id)
