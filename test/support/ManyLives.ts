@@ -32,7 +32,7 @@ const child = `
   let n = 0
   heddle.on("Sum", (m) => { heddle.publish("sums", ++n); return m.json().reduce((sum, n) => sum + n, 0) })
   heddle.on("Add", () => { heddle.publish("n", ++n); return n })
-  heddle.on("Slow", async () => { await heddle.sleep("2h"); return "at last " + ++n })`
+  heddle.on("Slow", async () => { await heddle.sleep("10m"); return "at last " + ++n })`
 
 const first = `
   let n = 0
@@ -88,46 +88,46 @@ export const endMs = 60_000
 
 const lives = Effect.fnUntraced(function* (residentBytesMax: number | undefined, store: Store["Service"]) {
   const { node, stop } = yield* SmallNode.open({ store }, residentBytesMax)
-    const { messenger } = node
-    for (const code of [parentCode, childCode, firstCode, secondCode, plainCode, tickingCode])
-      yield* messenger.addModule(code)
-    const spawn = Effect.fnUntraced(function* (code: Uint8Array, tags: Record<string, string> = {}) {
-      const item = yield* Effect.promise(() => spawnOf(code, tags))
-      const { process } = yield* messenger.send(item.bytes)
-      yield* rest
-      return process
-    })
-    const send = (process: Id.ProcessId, action: string, tags: Record<string, string> = {}) =>
-      Effect.andThen(SmallNode.send(node, ada, process, action, tags), rest)
+  const { messenger } = node
+  for (const code of [parentCode, childCode, firstCode, secondCode, plainCode, tickingCode])
+    yield* messenger.addModule(code)
+  const spawn = Effect.fnUntraced(function* (code: Uint8Array, tags: Record<string, string> = {}) {
+    const item = yield* Effect.promise(() => spawnOf(code, tags))
+    const { process } = yield* messenger.send(item.bytes)
+    yield* rest
+    return process
+  })
+  const send = (process: Id.ProcessId, action: string, tags: Record<string, string> = {}) =>
+    Effect.andThen(SmallNode.send(node, ada, process, action, tags), rest)
 
-    const parent = yield* spawn(parentCode, { Name: "Parent" })
-    const slow = yield* spawn(childCode, { Name: "Slow" })
-    const upgraded = yield* spawn(firstCode)
-    const plain = yield* spawn(plainCode)
-    const ticking = yield* spawn(tickingCode, { "Cron-Interval": "10-seconds" })
-    yield* TestClock.adjust(1_000)
-    yield* send(parent, "Have-Child", { Module: childModule })
-    for (let i = 0; i < 5; i++) {
-      yield* send(parent, "Ask-Child")
-      yield* send(upgraded, "Add")
-      yield* send(plain, "Increment", { By: "3" })
-    }
-    yield* send(upgraded, "Upgrade", { Module: Module.id(secondCode) })
+  const parent = yield* spawn(parentCode, { Name: "Parent" })
+  const slow = yield* spawn(childCode, { Name: "Slow" })
+  const upgraded = yield* spawn(firstCode)
+  const plain = yield* spawn(plainCode)
+  const ticking = yield* spawn(tickingCode, { "Cron-Interval": "10-seconds" })
+  yield* TestClock.adjust(1_000)
+  yield* send(parent, "Have-Child", { Module: childModule })
+  for (let i = 0; i < 5; i++) {
+    yield* send(parent, "Ask-Child")
     yield* send(upgraded, "Add")
-    yield* TestClock.adjust(19_000)
-    yield* rest
-    yield* send(parent, "Rest", { For: "1h" })
-    yield* send(parent, "Wait", { To: slow })
-    yield* send(parent, "Tell", { To: late.id })
-    yield* send(parent, "Fail")
-    yield* TestClock.adjust(endMs - 20_000)
-    yield* rest
-    const child = (yield* messenger.processes).find(
-      ({ process, module }) => module === childModule && process !== slow,
-    )!.process
-    const ids: Ids = { parent, child, slow, upgraded, plain, ticking }
-    yield* stop
-    return { ids, store, node }
+    yield* send(plain, "Increment", { By: "3" })
+  }
+  yield* send(upgraded, "Upgrade", { Module: Module.id(secondCode) })
+  yield* send(upgraded, "Add")
+  yield* TestClock.adjust(19_000)
+  yield* rest
+  yield* send(parent, "Rest", { For: "5m" })
+  yield* send(parent, "Wait", { To: slow })
+  yield* send(parent, "Tell", { To: late.id })
+  yield* send(parent, "Fail")
+  yield* TestClock.adjust(endMs - 20_000)
+  yield* rest
+  const child = (yield* messenger.processes).find(
+    ({ process, module }) => module === childModule && process !== slow,
+  )!.process
+  const ids: Ids = { parent, child, slow, upgraded, plain, ticking }
+  yield* stop
+  return { ids, store, node }
 })
 
 /** Lives them; the node is stopped when they are over. */
