@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
 import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import type { ArchiveGap } from "../../archive-unit/Shelf.ts"
 import * as Audit from "../../compute-unit/Audit.ts"
@@ -30,10 +31,12 @@ import * as AssignmentLogStore from "../../scheduler-unit/AssignmentLogStore.ts"
 import * as Archived from "../support/Archived.ts"
 import * as Caller from "../support/Caller.ts"
 import * as Folder from "../support/Folder.ts"
+import * as LogBook from "../support/LogBook.ts"
 import * as Lives from "../support/ManyLives.ts"
 import * as SmallNode from "../support/SmallNode.ts"
 import * as StoreCopy from "../support/StoreCopy.ts"
 import * as StoreProbe from "../support/StoreProbe.ts"
+import * as UnitOver from "../support/UnitOver.ts"
 
 const { signer } = SmallNode.seams()
 const scheduler = signer.address
@@ -360,6 +363,51 @@ describe("Restore of all processes of a scheduler", () => {
           [[ids.plain, false]],
         )
         assert.include(stuck[0]!.detail, "is not stored here")
+      }),
+    ),
+  )
+})
+
+describe("Restore of a log in which something is inadmissible", () => {
+  it.live("leaves it so, and knows where its content was admitted first", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const book = LogBook.make(signer)
+        const process = yield* UnitOver.spawn(book)
+        const [add, again, forged] = yield* UnitOver.say(process, "Add", "Add", "Add")
+        const item = Bytes.copy(forged!.item)
+        item[100]! ^= 1
+        book.write(add!)
+        book.write(add!, again!, { process, item })
+        book.write(again!)
+        const { unit } = yield* UnitOver.make(book.service)
+        for (let slot = 0; slot < 6; slot++) yield* unit.turn(process, slot)
+        const batches = yield* Stream.runCollect(Stream.take(book.service.batches(0), 4))
+        const module = { head: { type: "Module", module: UnitOver.module }, slots: [] } as const
+        const code = { ...module, bytes: Bytes.fromText(UnitOver.guest) }
+        const { archive } = yield* archived([code, Archived.batchesOf([...batches])])
+        const { store, report } = yield* restore(archive)
+        assert.deepStrictEqual([report.problems, report.missing], [[], []])
+        const verdicts = (yield* outcomesOf(store))
+          .turns(process, 0, 10)
+          .map(({ outcome }) => outcome.error?.message ?? "admitted")
+        assert.deepStrictEqual(verdicts, [
+          "admitted",
+          "admitted",
+          "repeat",
+          "admitted",
+          "bad signature",
+          "repeat",
+        ])
+        const ours = (yield* shown(store)).map((line) => line.slice(process.length + 3))
+        assert.deepStrictEqual(ours, yield* UnitOver.shown(unit, process))
+        const { node, stop } = yield* SmallNode.open({ store })
+        for (const [line, slot] of [
+          [add!, 1],
+          [again!, 3],
+        ] as const)
+          assert.deepInclude(yield* node.messenger.send(line.item), { slot, repeat: true })
+        yield* stop
       }),
     ),
   )
