@@ -1,5 +1,4 @@
 /** Usage of the commands that read from an archive: restore, archive fetch. */
-import * as Option from "effect/Option"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
