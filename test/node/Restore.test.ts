@@ -7,7 +7,9 @@ import * as HashMap from "effect/HashMap"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
+import * as BatchesContent from "../../archive-unit/BatchesContent.ts"
 import type { ArchiveGap } from "../../archive-unit/Shelf.ts"
+import * as TurnsContent from "../../archive-unit/TurnsContent.ts"
 import * as Audit from "../../compute-unit/Audit.ts"
 import * as OutcomeLog from "../../compute-unit/OutcomeLog.ts"
 import * as SandboxInline from "../../compute-unit/SandboxInline.ts"
@@ -44,6 +46,14 @@ const lived = await Effect.runPromise(Lives.live(0))
 const { ids, store: whole } = lived
 const contents = await Effect.runPromise(Archived.contents(whole))
 const all = [contents.modules, contents.engines, contents.batches, contents.turns, contents.snapshots].flat()
+
+/** Whether more than one process is in one batch or release of it. */
+const isShared = ({ head, bytes }: Archived.Made): boolean =>
+  head.type === "Batches"
+    ? Result.getOrThrow(BatchesContent.decode(bytes)).some(
+        ({ entries }) => new Set(entries.map(({ assignment }) => assignment.process)).size > 1,
+      )
+    : Result.getOrThrow(TurnsContent.decode(bytes)).some(({ groups }) => groups.length > 1)
 
 /** An archive of some contents, a bundle each; gives where each lies. */
 const archived = Effect.fnUntraced(function* (made: ReadonlyArray<Archived.Made> = all) {
@@ -330,6 +340,7 @@ describe("Restore of all processes of a scheduler", () => {
         const { report, store } = yield* restore(archive, { signer: undefined })
         assert.isTrue(report.readOnly)
         assert.isTrue(report.processes.every(({ equal }) => equal === true))
+        assert.deepStrictEqual(rows(store, "cron-time"), [])
         const other = Caller.caller("somebody").signer
         yield* Effect.gen(function* () {
           yield* TestClock.setTime(Lives.endMs + 3_600_000)
@@ -380,27 +391,36 @@ describe("Restore of a log in which something is inadmissible", () => {
         book.write(add!)
         book.write(add!, again!, { process, item })
         book.write(again!)
-        const { unit } = yield* UnitOver.make(book.service)
+        const { unit, store: computed } = yield* UnitOver.make(book.service)
         for (let slot = 0; slot < 6; slot++) yield* unit.turn(process, slot)
         const batches = yield* Stream.runCollect(Stream.take(book.service.batches(0), 4))
         const module = { head: { type: "Module", module: UnitOver.module }, slots: [] } as const
         const code = { ...module, bytes: Bytes.fromText(UnitOver.guest) }
-        const { archive } = yield* archived([code, Archived.batchesOf([...batches])])
-        const { store, report } = yield* restore(archive)
-        assert.deepStrictEqual([report.problems, report.missing], [[], []])
-        const verdicts = (yield* outcomesOf(store))
-          .turns(process, 0, 10)
-          .map(({ outcome }) => outcome.error?.message ?? "admitted")
-        assert.deepStrictEqual(verdicts, [
-          "admitted",
-          "admitted",
-          "repeat",
-          "admitted",
-          "bad signature",
-          "repeat",
-        ])
-        const ours = (yield* shown(store)).map((line) => line.slice(process.length + 3))
-        assert.deepStrictEqual(ours, yield* UnitOver.shown(unit, process))
+        const log = [code, Archived.batchesOf([...batches])]
+        const { turns } = yield* Archived.contents(computed)
+        let store = StoreMemory.make()
+        // Run again, and as it was attested.
+        for (const made of [log, [...log, ...turns]]) {
+          const { archive } = yield* archived(made)
+          const restored = yield* restore(archive)
+          ;({ store } = restored)
+          assert.deepStrictEqual([restored.report.problems, restored.report.missing], [[], []])
+          const outcomes = yield* outcomesOf(store)
+          const verdicts = outcomes
+            .turns(process, 0, 10)
+            .map(({ outcome }) => outcome.error?.message ?? "admitted")
+          assert.deepStrictEqual(verdicts, [
+            "admitted",
+            "admitted",
+            "repeat",
+            "admitted",
+            "bad signature",
+            "repeat",
+          ])
+          const ours = (yield* shown(store)).map((line) => line.split(" ").slice(2).join(" "))
+          assert.deepStrictEqual(ours, yield* UnitOver.shown(unit, process))
+          assert.deepStrictEqual(rows(store, "evaluated"), rows(computed, "evaluated"))
+        }
         const { node, stop } = yield* SmallNode.open({ store })
         for (const [line, slot] of [
           [add!, 1],
@@ -418,7 +438,8 @@ describe("Restore of some processes", () => {
     Effect.scoped(
       Effect.gen(function* () {
         const { archive } = yield* archived()
-        const chosen = [ids.upgraded, ids.child]
+        const chosen = [ids.upgraded, ids.child, ids.parent]
+        assert.isTrue(contents.batches.some(isShared) && contents.turns.some(isShared))
         for (const full of [false, true]) {
           const { report, store } = yield* restore(archive, { scheduler: undefined, processes: chosen, full })
           assert.deepStrictEqual(
@@ -439,6 +460,13 @@ describe("Restore of some processes", () => {
           yield* after(store, (node) =>
             Effect.gen(function* () {
               const { messenger, verifier } = node
+              // What went to those who are here is not sent again, whatever shares its release is not here.
+              const held = (yield* messenger.outbox).filter(({ kind }) => kind !== "timer")
+              assert.deepStrictEqual(
+                new Set(held.map(({ target }) => target)),
+                new Set([ids.slow, Lives.late.id]),
+              )
+              for (const { reason } of held) assert.include(reason, "unknown process")
               const next = yield* node.scheduler.nextBatch
               const { slot } = yield* SmallNode.send(node, Lives.ada, ids.upgraded, "Add")
               yield* Lives.rest

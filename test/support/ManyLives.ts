@@ -108,9 +108,9 @@ const lives = Effect.fnUntraced(function* (residentBytesMax: number | undefined,
   yield* TestClock.adjust(1_000)
   yield* send(parent, "Have-Child", { Module: childModule })
   for (let i = 0; i < 5; i++) {
-    yield* send(parent, "Ask-Child")
-    yield* send(upgraded, "Add")
-    yield* send(plain, "Increment", { By: "3" })
+    // At once, so that batches and releases are of many processes.
+    const said = [send(parent, "Ask-Child"), send(upgraded, "Add"), send(plain, "Increment", { By: "3" })]
+    yield* Effect.all(said, { concurrency: "unbounded" })
   }
   yield* send(upgraded, "Upgrade", { Module: Module.id(secondCode) })
   yield* send(upgraded, "Add")
