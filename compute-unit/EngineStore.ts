@@ -7,11 +7,14 @@ import * as Semaphore from "effect/Semaphore"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as Hash from "../runtime/Hash.ts"
 import * as Limit from "../runtime/Limit.ts"
-import { Store, type StoreFailed } from "../runtime/Store.ts"
+import { type Put, Store, type StoreFailed } from "../runtime/Store.ts"
 import * as Table from "../runtime/Table.ts"
 import { EngineInvalid, EngineUnknown, Sandbox } from "./Sandbox.ts"
 
 const engines = Table.make<[id: Uint8Array], Uint8Array>("engine")
+
+/** Keeps an engine; writing it again changes nothing. */
+export const put = (artifact: Uint8Array): Put => engines.put([Hash.sha256(artifact)], artifact)
 
 export interface EngineStore {
   /** The bytes of an engine as they were written; of a damaged one none. */
@@ -73,7 +76,7 @@ export const make = Effect.gen(function* () {
       if (kept) return Effect.void
       const { engine, artifact } = sandbox
       const there = log.get(engine) !== undefined
-      const written = there ? Effect.void : store.commit([engines.put([engine], artifact)])
+      const written = there ? Effect.void : store.commit([put(artifact)])
       return Effect.tap(written, () => Effect.sync(() => void (kept = true)))
     }),
     provide: (effect) => provide(effect),

@@ -29,7 +29,9 @@ export interface LogSource<E> {
   /** Bytes that messages refer to, by their SHA-256. */
   readonly data: (hash: Id.Id) => Effect.Effect<Uint8Array | undefined, E>
   /** Snapshots taken, oldest first. */
-  readonly snapshots: (process: Id.ProcessId) => Effect.Effect<ReadonlyArray<SnapshotInfo>, E>
+  readonly snapshots: (
+    process: Id.ProcessId,
+  ) => Effect.Effect<ReadonlyArray<Pick<SnapshotInfo, "slot" | "kept">>, E>
   readonly snapshot: (process: Id.ProcessId, slot: number) => Effect.Effect<Uint8Array | undefined, E>
   /** An engine as bytes whose SHA-256 is its id. */
   readonly engineBytes: (engine: Uint8Array) => Effect.Effect<Uint8Array | undefined, E>

@@ -47,6 +47,16 @@ interface StoredRelease extends Batch.Signed {
   readonly places: ReadonlyArray<readonly [process: Uint8Array, slot: number]>
   /** Whether any turn in it emitted something: most did not, and a reader can pass over them. */
   readonly emits: boolean
+  /** What stands in its tree, where not all of its groups are here; `index` of an attestation is its place there. */
+  readonly leaves?: ReadonlyArray<Uint8Array>
+}
+
+/** A release that was signed before: groups of it that are to be here, with all that stands in its tree. */
+export interface Restored extends Batch.Signed {
+  readonly number: number
+  readonly groups: ReadonlyArray<{ readonly index: number; readonly group: Group }>
+  /** Unset where all of its groups are here. */
+  readonly leaves: ReadonlyArray<Uint8Array> | undefined
 }
 
 const turns = Table.make<[process: Uint8Array, slot: number], Turn>("turn")
@@ -77,6 +87,8 @@ export interface OutcomeLog {
   readonly nextRelease: () => number
   /** Writes groups under one signature. */
   readonly append: (signed: Batch.Signed, groups: ReadonlyArray<Group>) => Effect.Effect<void, StoreFailed>
+  /** Writes releases under their own signatures and numbers, in ascending order, in one commit. */
+  readonly restore: (releases: ReadonlyArray<Restored>) => Effect.Effect<void, StoreFailed>
 }
 
 const outcomeTree = (of: ReadonlyArray<Turn>): Merkle.Tree =>
@@ -172,7 +184,7 @@ export const make = Effect.gen(function* () {
   const witnessOf = (number: number) => {
     const release = releases.get(store, number)!
     const stored = release.places.map(([process, slot]) => attestations.get(store, process, slot)!)
-    const tree = Attestation.tree(stored)
+    const tree = release.leaves === undefined ? Attestation.tree(stored) : Merkle.tree(release.leaves)
     const { signatureType, owner, signature } = release
     const witness = (index: number): OutboxProof.Witness => ({
       index,
@@ -205,7 +217,8 @@ export const make = Effect.gen(function* () {
     },
     release: (number) => {
       if (number >= next) return undefined
-      if (!releases.get(store, number)!.emits) return { number, emitted: [] }
+      // Of a number that was passed over nothing is here.
+      if (releases.get(store, number)?.emits !== true) return { number, emitted: [] }
       const { stored, witness } = witnessOf(number)
       const emitted = stored.flatMap((one) => {
         const { process, from, to, index } = one
@@ -225,17 +238,31 @@ export const make = Effect.gen(function* () {
       return { number, signatureType, owner, signature, groups }
     },
     nextRelease: () => next,
-    append: (signed, groups) => {
-      const number = next
-      const places = groups.map(
-        ({ attestation }) => [Id.toBytes(attestation.process), attestation.to.slot] as const,
-      )
-      const emits = groups.some((group) => group.turns.some(({ outcome }) => outcome.outbox.length > 0))
-      const puts = [
-        releases.put([number], { ...signed, number, places, emits }),
-        ...groups.flatMap((group, i) => groupPuts(number, i, group)),
-      ]
-      return store.commit(puts).pipe(Effect.tap(() => Effect.sync(() => void next++)))
+    append: (signed, groups) =>
+      log.restore([
+        {
+          ...signed,
+          number: next,
+          groups: groups.map((group, index) => ({ index, group })),
+          leaves: undefined,
+        },
+      ]),
+    restore: (all) => {
+      const puts = all.flatMap(({ number, groups, leaves, signatureType, owner, signature }) => {
+        const places = groups.map(
+          ({ group: { attestation } }) => [Id.toBytes(attestation.process), attestation.to.slot] as const,
+        )
+        const emits = groups.some(({ group }) => group.turns.some(({ outcome }) => outcome.outbox.length > 0))
+        const rest = leaves === undefined ? {} : { leaves }
+        return [
+          releases.put([number], { signatureType, owner, signature, number, places, emits, ...rest }),
+          ...groups.flatMap(({ index, group }) => groupPuts(number, index, group)),
+        ]
+      })
+      const last = all.at(-1)?.number ?? -1
+      return store
+        .commit(puts)
+        .pipe(Effect.tap(() => Effect.sync(() => void (next = Math.max(next, last + 1)))))
     },
   }
   return log

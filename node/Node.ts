@@ -15,6 +15,7 @@ import * as StoreLmdb from "../runtime/StoreLmdb.ts"
 import * as AssignmentLogStore from "../scheduler-unit/AssignmentLogStore.ts"
 import * as SchedulerUnitLocal from "../scheduler-unit/SchedulerUnitLocal.ts"
 import * as Meter from "./Meter.ts"
+import * as RestoreMark from "./RestoreMark.ts"
 import { version } from "./Version.ts"
 
 export interface Options {
@@ -37,7 +38,7 @@ export const layer = ({
   memory = Limit.residentMibDefault,
 }: Options) => {
   const substrates = Layer.mergeAll(
-    StoreLmdb.layer(dataFolder),
+    Layer.effectDiscard(RestoreMark.check).pipe(Layer.provideMerge(StoreLmdb.layer(dataFolder))),
     Layer.mergeAll(SignerPool.layer(identity), VerifierPool.layer).pipe(
       Layer.provide(SignaturePool.layer({ size: cryptoWorkers })),
     ),

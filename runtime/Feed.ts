@@ -11,8 +11,15 @@ import * as Stream from "effect/Stream"
 export interface Feed {
   /** Wakes whoever waits for a next number. Call it after the commit. */
   readonly publish: () => void
-  /** Everything from `number` on, as `read` finds it; `undefined` means not yet. Never ends. */
-  readonly follow: <A>(number: number, read: (number: number) => A | undefined) => Stream.Stream<A>
+  /**
+   * Everything from `number` on, as `read` finds it; `undefined` means not yet. Never ends. Where numbers are passed
+   * over, `numberOf` tells which one was found.
+   */
+  readonly follow: <A>(
+    number: number,
+    read: (number: number) => A | undefined,
+    numberOf?: (found: A) => number,
+  ) => Stream.Stream<A>
 }
 
 export const make = (): Feed => {
@@ -20,13 +27,14 @@ export const make = (): Feed => {
   const next = <A>(
     number: number,
     read: (number: number) => A | undefined,
+    numberOf: ((found: A) => number) | undefined,
   ): Effect.Effect<readonly [A, number]> =>
     Effect.suspend(() => {
       const waiting = news
       const found = read(number)
       return found === undefined
-        ? Effect.flatMap(Deferred.await(waiting), () => next(number, read))
-        : Effect.succeed([found, number + 1] as const)
+        ? Effect.flatMap(Deferred.await(waiting), () => next(number, read, numberOf))
+        : Effect.succeed([found, (numberOf?.(found) ?? number) + 1] as const)
     })
   return {
     publish: () => {
@@ -34,6 +42,6 @@ export const make = (): Feed => {
       news = Deferred.makeUnsafe<void>()
       Deferred.doneUnsafe(waiting, Effect.void)
     },
-    follow: (number, read) => Stream.unfold(number, (at) => next(at, read)),
+    follow: (number, read, numberOf) => Stream.unfold(number, (at) => next(at, read, numberOf)),
   }
 }

@@ -229,6 +229,9 @@ export const stopMsMax = 5_000
 
 // The archive (spec 07)
 
+/** Contents of one type that a reader of an archive holds: the one that is read, the next, and one to look back. */
+export const archiveContentsHeldMax = 3
+
 /** Compressed bytes of one part of a content: with tags, owner and signature it is an item, with room. */
 export const archivePartBytesMax = 8 * 1024 * 1024
 

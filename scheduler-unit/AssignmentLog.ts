@@ -28,6 +28,12 @@ export interface Appended extends LogEntry {
   readonly contentHash: Uint8Array
 }
 
+/** A batch as receipts open it. */
+export interface BatchLeaves {
+  readonly link: Batch.SignedLink
+  readonly leaves: ReadonlyArray<Uint8Array>
+}
+
 export class AssignmentLog extends Context.Service<
   AssignmentLog,
   {
@@ -37,7 +43,12 @@ export class AssignmentLog extends Context.Service<
     readonly seen: (process: Id.ProcessId, repeatKey: Uint8Array) => Seen | undefined
     readonly entry: (process: Id.ProcessId, slot: number) => LogEntry | undefined
     readonly entries: (process: Id.ProcessId, from: number, limit: number) => ReadonlyArray<LogEntry>
+    /** A batch, or of one that is here in part what is here of it. */
     readonly batch: (number: number) => CommittedBatch | undefined
+    /** The first batch from a number on: numbers of which nothing is here are passed over. */
+    readonly batchFrom: (number: number) => CommittedBatch | undefined
+    /** A batch with what stands in its tree, that of entries included which are not here. */
+    readonly leaves: (number: number) => BatchLeaves | undefined
     readonly processes: () => ReadonlyArray<ProcessHead>
     /** At most `limit` processes that have a cron, those that are due first. */
     readonly cronDue: (limit: number) => ReadonlyArray<CronDue>

@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Admission from "../runtime/Admission.ts"
 import type * as Batch from "../runtime/Batch.ts"
+import * as Assignment from "../runtime/Assignment.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as Hash from "../runtime/Hash.ts"
 import * as Id from "../runtime/Id.ts"
@@ -16,7 +17,7 @@ import * as Limit from "../runtime/Limit.ts"
 import * as Message from "../runtime/Message.ts"
 import * as Process from "../runtime/Process.ts"
 import * as SignatureType from "../runtime/SignatureType.ts"
-import { type Put, Store } from "../runtime/Store.ts"
+import { type Put, Store, type StoreFailed } from "../runtime/Store.ts"
 import * as Table from "../runtime/Table.ts"
 import { type Appended, AssignmentLog, type Seen } from "./AssignmentLog.ts"
 import * as Cron from "./Cron.ts"
@@ -39,6 +40,33 @@ interface StoredEntry {
 
 interface StoredBatch extends Batch.SignedLink {
   readonly places: ReadonlyArray<readonly [process: Uint8Array, slot: number]>
+  /** What stands in its tree, where not all of its entries are here. */
+  readonly leaves?: ReadonlyArray<Uint8Array>
+}
+
+/** A batch that somebody signed before: what is to be here of it, with all that stands in its tree. */
+export interface Restored {
+  readonly link: Batch.SignedLink
+  /** `repeatKey` is unset where the entry was not admitted, since what is not admitted can come again. */
+  readonly entries: ReadonlyArray<
+    Omit<Appended, "repeatKey"> & { readonly repeatKey: Uint8Array | undefined }
+  >
+  /** Unset where all of its entries are here. */
+  readonly leaves: ReadonlyArray<Uint8Array> | undefined
+}
+
+/** The log with what only a restore does to it. */
+export interface Log {
+  readonly log: AssignmentLog["Service"]
+  /**
+   * Puts batches into the log in one commit, in ascending order. `states` are those after the last of them. Where the
+   * log is only to be read, nothing falls due in it.
+   */
+  readonly restore: (
+    batches: ReadonlyArray<Restored>,
+    states: ReadonlyMap<Id.ProcessId, Admission.LogState>,
+    readOnly: boolean,
+  ) => Effect.Effect<void, StoreFailed>
 }
 
 interface StoredState {
@@ -71,7 +99,7 @@ const processOf = (spawn: Uint8Array): Process.Process =>
     Result.flatMap(Item.decode(spawn), (item) => Result.flatMap(Message.parse(item), Process.fromSpawn)),
   )
 
-export const make = Effect.gen(function* () {
+export const open = Effect.gen(function* () {
   const store = yield* Store
   const knownOwners = new Set<string>()
 
@@ -101,7 +129,7 @@ export const make = Effect.gen(function* () {
     proof,
     repeatKey,
     contentHash,
-  }: Appended): Array<Put> => {
+  }: Restored["entries"][number]): Array<Put> => {
     const { term, timestamp, entryHash, previous, head } = assignment
     const window = ownerWindow(item)
     const ownerBytes = item.subarray(window.from, window.to)
@@ -110,10 +138,9 @@ export const make = Effect.gen(function* () {
     const before = item.subarray(0, window.from)
     const after = item.subarray(window.to)
     const stored = { term, timestamp, entryHash, previous, head, batch, index, before, owner, after, proof }
-    const puts = [
-      entries.put([process, assignment.slot], stored),
-      seen.put([process, repeatKey], { slot: assignment.slot, contentHash }),
-    ]
+    const puts = [entries.put([process, assignment.slot], stored)]
+    if (repeatKey !== undefined)
+      puts.push(seen.put([process, repeatKey], { slot: assignment.slot, contentHash }))
     if (!knownOwners.has(Bytes.toHex(owner))) puts.push(owners.put([owner], ownerBytes))
     return puts
   }
@@ -122,10 +149,12 @@ export const make = Effect.gen(function* () {
     process: Id.ProcessId,
     state: Admission.LogState,
     before: Admission.LogState,
+    readOnly: boolean,
   ): Array<Put> => {
     const { term, nextSlot, head, timestamp, spawnedAt } = state
     const key = Id.toBytes(process)
     const puts = [states.put([key], { process: key, term, nextSlot, head, timestamp, spawnedAt })]
+    if (readOnly) return puts
     const [was, is] = [Cron.next(before, before.timestamp), Cron.next(state, timestamp)]
     if (was?.at === is?.at) return puts
     if (was !== undefined) puts.push(cronTimes.remove([was.at, key]))
@@ -178,8 +207,51 @@ export const make = Effect.gen(function* () {
           ),
         )
 
-  return AssignmentLog.of({
-    last: () => batches.list(store, [], { reverse: true, limit: 1 })[0],
+  const batchPut = ({ link, entries: of, leaves }: Restored): Put => {
+    const places = of.map(({ assignment }) => [Id.toBytes(assignment.process), assignment.slot] as const)
+    return batches.put([link.number], { ...link, places, ...(leaves === undefined ? {} : { leaves }) })
+  }
+
+  const commit = (
+    restored: ReadonlyArray<Restored>,
+    after: ReadonlyMap<Id.ProcessId, Admission.LogState>,
+    readOnly: boolean,
+  ) => {
+    const appended = restored.flatMap((batch) => batch.entries)
+    const puts = [...restored.map(batchPut), ...appended.flatMap(writeEntry)]
+    for (const [process, next] of after) {
+      const before = state(process)
+      const key = Id.toBytes(process)
+      puts.push(...writeState(process, next, before, readOnly))
+      for (const [source, last] of changed(next.pairs, before.pairs))
+        puts.push(pairs.put([key, Id.toBytes(source)], [Id.toBytes(source), last]))
+      for (const [name, last] of changed(next.cron, before.cron))
+        puts.push(crons.put([key, Hash.sha256(Bytes.fromText(name))], [name, last]))
+    }
+    return store.commit(puts).pipe(
+      Effect.tap(() =>
+        Effect.sync(() => {
+          for (const [process, next] of after) keep(process, next)
+          if (knownOwners.size > Limit.ownersKnownMax) knownOwners.clear()
+          for (const { item } of appended) {
+            const window = ownerWindow(item)
+            knownOwners.add(Bytes.toHex(Hash.sha256(item.subarray(window.from, window.to))))
+          }
+        }),
+      ),
+    )
+  }
+
+  const readBatch = ({ places, leaves: _, ...link }: StoredBatch) => ({
+    link,
+    entries: places.map(([process, slot]) => entry(Id.fromBytes(process), slot)!),
+  })
+
+  const log = AssignmentLog.of({
+    last: () => {
+      const stored = batches.list(store, [], { reverse: true, limit: 1 })[0]
+      return stored && readBatch({ ...stored, places: [] }).link
+    },
     state,
     seen: (process, key) => seen.get(store, Id.toBytes(process), key),
     entry,
@@ -189,9 +261,18 @@ export const make = Effect.gen(function* () {
       ),
     batch: (number) => {
       const stored = batches.get(store, number)
+      return stored && readBatch(stored)
+    },
+    batchFrom: (number) => {
+      const stored = batches.list(store, [], { from: number, limit: 1 })[0]
+      return stored && readBatch(stored)
+    },
+    leaves: (number) => {
+      const stored = batches.get(store, number)
       if (stored === undefined) return undefined
-      const { places, ...link } = stored
-      return { link, entries: places.map(([process, slot]) => entry(Id.fromBytes(process), slot)!) }
+      const { link, entries: here } = readBatch(stored)
+      const leaves = stored.leaves ?? here.map(({ assignment }) => Assignment.leafValue(assignment))
+      return { link, leaves }
     },
     processes: () =>
       Array.from(states.list(store, []), ({ process, nextSlot, timestamp }): ProcessHead => ({
@@ -204,34 +285,12 @@ export const make = Effect.gen(function* () {
         process: Id.fromBytes(process),
         at,
       })),
-    append: (link, appended, after) => {
-      const places = appended.map(
-        ({ assignment }) => [Id.toBytes(assignment.process), assignment.slot] as const,
-      )
-      const puts = [batches.put([link.number], { ...link, places }), ...appended.flatMap(writeEntry)]
-      for (const [process, next] of after) {
-        const before = state(process)
-        const key = Id.toBytes(process)
-        puts.push(...writeState(process, next, before))
-        for (const [source, last] of changed(next.pairs, before.pairs))
-          puts.push(pairs.put([key, Id.toBytes(source)], [Id.toBytes(source), last]))
-        for (const [name, last] of changed(next.cron, before.cron))
-          puts.push(crons.put([key, Hash.sha256(Bytes.fromText(name))], [name, last]))
-      }
-      return store.commit(puts).pipe(
-        Effect.tap(() =>
-          Effect.sync(() => {
-            for (const [process, next] of after) keep(process, next)
-            if (knownOwners.size > Limit.ownersKnownMax) knownOwners.clear()
-            for (const { item } of appended) {
-              const window = ownerWindow(item)
-              knownOwners.add(Bytes.toHex(Hash.sha256(item.subarray(window.from, window.to))))
-            }
-          }),
-        ),
-      )
-    },
+    append: (link, appended, after) => commit([{ link, entries: appended, leaves: undefined }], after, false),
   })
+  const opened: Log = { log, restore: commit }
+  return opened
 })
+
+export const make = Effect.map(open, ({ log }) => log)
 
 export const layer = Layer.effect(AssignmentLog, make)

@@ -25,7 +25,7 @@ import * as Hash from "../runtime/Hash.ts"
 import * as Id from "../runtime/Id.ts"
 import * as Item from "../runtime/Item.ts"
 import * as Limit from "../runtime/Limit.ts"
-import type * as Merkle from "../runtime/Merkle.ts"
+import * as Merkle from "../runtime/Merkle.ts"
 import * as Message from "../runtime/Message.ts"
 import * as Module from "../runtime/Module.ts"
 import * as OutboxItem from "../runtime/OutboxItem.ts"
@@ -73,9 +73,8 @@ export const make = Effect.gen(function* () {
   const open = (number: number): Opened => {
     const found = opened.get(number)
     if (found !== undefined) return found
-    const { link, entries } = log.batch(number)!
-    const tree = Batch.tree(entries.map(({ assignment }) => assignment))
-    return keepOpen({ link, tree })
+    const { link, leaves } = log.leaves(number)!
+    return keepOpen({ link, tree: Merkle.tree(leaves) })
   }
   const keepOpen = (batch: Opened): Opened => {
     if (opened.size >= Limit.batchTreesMax) opened.delete(opened.keys().next().value!)
@@ -105,6 +104,11 @@ export const make = Effect.gen(function* () {
       return refuse(
         "unknown process",
         `${message.process} is not scheduled here; spawn it first or ask its scheduler`,
+      )
+    if (process !== undefined && process.scheduler !== signer.address)
+      return refuse(
+        "other scheduler",
+        `the process names ${process.scheduler}; this is ${signer.address}, where its log is only read`,
       )
     const upgrade = process && Upgrade.read(process, message)
     return upgrade === undefined || Module.get(store, upgrade.module) !== undefined
@@ -275,7 +279,7 @@ export const make = Effect.gen(function* () {
       Effect.map(known(process, 0), () => log.entries(process, from, Math.min(limit, Limit.logPageMax))),
     processes: Effect.sync(log.processes),
     nextBatch: Effect.sync(() => (log.last()?.number ?? -1) + 1),
-    batches: (from) => feed.follow(from, log.batch),
+    batches: (from) => feed.follow(from, log.batchFrom, ({ link }) => link.number),
   })
 })
 

@@ -7,6 +7,7 @@ import * as Settings from "../Settings.ts"
 import * as CheckUsage from "./CheckUsage.ts"
 import { input, later, said } from "./Inputs.ts"
 import * as ReadUsage from "./ReadUsage.ts"
+import * as RestoreUsage from "./RestoreUsage.ts"
 import * as SpeakUsage from "./SpeakUsage.ts"
 
 const dev = Command.make(
@@ -36,6 +37,7 @@ export const heddle = Command.make("heddle").pipe(
     SpeakUsage.group,
     ReadUsage.group,
     CheckUsage.group,
+    RestoreUsage.group,
   ]),
   said(
     "Actors whose ordered, signed message logs are permanent.",

@@ -302,9 +302,9 @@ describe("a receipt", () => {
       let looks = 0
       const counted = (log: Parameters<NonNullable<LocalScheduler.Parts["log"]>>[0]) => ({
         ...log,
-        batch: (number: number) => {
+        leaves: (number: number) => {
           looks += 1
-          return log.batch(number)
+          return log.leaves(number)
         },
       })
       const again = yield* start({ store, log: counted, verifier: LocalScheduler.credulous })

@@ -1,0 +1,258 @@
+/**
+ * Restore: makes a data folder out of an archive: the log as the scheduler gave it, programs and engines, what followed
+ * as the compute unit attested it, the newest good snapshots. A node that starts on the folder goes on from there.
+ *
+ *     mark -> batches, modules -> releases, engines -> snapshots -> run and compare -> mark taken away
+ *
+ * A log with a gap is not restored: its scheduler would give slots a second time.
+ */
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as BatchRun from "../archive-unit/BatchRun.ts"
+import type { Listed } from "../archive-unit/Catalog.ts"
+import type { Problem } from "../archive-unit/ContentReader.ts"
+import * as Named from "../archive-unit/Named.ts"
+import * as ReleaseRun from "../archive-unit/ReleaseRun.ts"
+import * as Spawn from "../archive-unit/Spawn.ts"
+import * as Catalog from "../archive-unit/Catalog.ts"
+import * as Engine from "../compute-unit/Engine.ts"
+import * as EngineStore from "../compute-unit/EngineStore.ts"
+import * as OutcomeLog from "../compute-unit/OutcomeLog.ts"
+import { Sandbox } from "../compute-unit/Sandbox.ts"
+import * as SnapshotLog from "../compute-unit/SnapshotLog.ts"
+import type { Signer } from "../identity/Signer.ts"
+import { Archive } from "../runtime/Archive.ts"
+import * as Bytes from "../runtime/Bytes.ts"
+import * as Id from "../runtime/Id.ts"
+import * as Module from "../runtime/Module.ts"
+import { Store } from "../runtime/Store.ts"
+import * as AssignmentLogStore from "../scheduler-unit/AssignmentLogStore.ts"
+import * as RestoreCheck from "./RestoreCheck.ts"
+import * as RestoreLog from "./RestoreLog.ts"
+import * as RestoreMark from "./RestoreMark.ts"
+import * as RestoreSnapshots from "./RestoreSnapshots.ts"
+import * as RestoreTurns from "./RestoreTurns.ts"
+
+/** A restore that is not begun. */
+export class RestoreRefused extends Data.TaggedError("RestoreRefused")<{
+  readonly reason: "not empty" | "other restore" | "other scheduler" | "nothing there" | "no scheduler"
+  readonly detail: string
+}> {
+  override get message(): string {
+    return this.detail
+  }
+}
+
+export interface Progress {
+  readonly phase: "looking" | "log" | "turns" | "snapshots" | "running"
+  readonly pieces: number
+  readonly bytes: number
+  readonly bytesAll: number
+  /** Slots whose entries were checked. */
+  readonly checked: number
+  /** Slots that have their turns, of all. */
+  readonly computed: number
+  readonly slots: number
+}
+
+export interface Options {
+  /** Whose processes; needed where no process is chosen. */
+  readonly scheduler: Id.Address | undefined
+  /** Those that are restored; none for all of the scheduler. */
+  readonly processes: ReadonlyArray<Id.ProcessId>
+  /** Takes no outcomes and no snapshots: everything is run again. */
+  readonly full: boolean
+  /** The node's key, where there is one. */
+  readonly signer: Signer["Service"] | undefined
+  readonly residentBytesMax: number
+  readonly onProblem?: (problem: Problem) => void
+  readonly onProgress?: (progress: Progress) => void
+}
+
+/** Something that the archive does not have, and without which a process can't go on. */
+export interface Missing {
+  readonly what: "module" | "engine"
+  readonly id: Id.Id
+}
+
+export interface Report {
+  readonly scheduler: Id.Address
+  /** Whether the node can give slots and attest: it has the scheduler's key. */
+  readonly readOnly: boolean
+  readonly processes: ReadonlyArray<RestoreCheck.Checked>
+  readonly snapshots: number
+  readonly problems: ReadonlyArray<Problem>
+  readonly missing: ReadonlyArray<Missing>
+}
+
+const piecesOf = (listed: ReadonlyArray<Listed>): number =>
+  listed.reduce((sum, { copies }) => sum + copies.flat().length, 0)
+const bytesOf = (listed: ReadonlyArray<Listed>): number => listed.reduce((sum, { bytes }) => sum + bytes, 0)
+
+/** The one scheduler of what is restored. */
+const schedulerOf = Effect.fnUntraced(function* (
+  archive: Archive["Service"],
+  { scheduler, processes }: Options,
+  report: (problem: Problem) => void,
+) {
+  let found = scheduler
+  for (const process of processes) {
+    const listed = yield* Catalog.list(archive, "Batches", [{ name: "Process", values: [process] }])
+    const spawned = yield* Spawn.find(archive, process, listed, { report })
+    if (found !== undefined && spawned.scheduler !== found)
+      return yield* new RestoreRefused({
+        reason: "other scheduler",
+        detail: `process ${process} is of scheduler ${spawned.scheduler}, not of ${found}; a data folder has one`,
+      })
+    found = spawned.scheduler
+  }
+  return found ?? (yield* noScheduler)
+})
+
+const noScheduler = new RestoreRefused({
+  reason: "no scheduler",
+  detail: "say whose processes: name some, or give the scheduler's key or its address",
+})
+
+/** Begins, or goes on with what was begun before. */
+const begin = Effect.fnUntraced(function* (mark: RestoreMark.Mark) {
+  const store = yield* Store
+  const before = RestoreMark.get(store)
+  if (before !== undefined && !RestoreMark.same(before, mark))
+    return yield* new RestoreRefused({
+      reason: "other restore",
+      detail: new RestoreMark.RestoreUnfinished(before).message,
+    })
+  const all = { from: Uint8Array.of(0x22), to: new Uint8Array(8).fill(0xff), limit: 1 }
+  if (before === undefined && store.range(all).length > 0)
+    return yield* new RestoreRefused({
+      reason: "not empty",
+      detail: "the data folder has a log already; a restore takes an empty one",
+    })
+  yield* store.commit([RestoreMark.put(mark)])
+})
+
+/** Restores into the store. What is wrong with pieces is in the report; what can't be made up for is a failure. */
+export const run = Effect.fnUntraced(function* (options: Options) {
+  const { processes, full, signer, residentBytesMax, onProblem, onProgress } = options
+  const archive = yield* Archive
+  const store = yield* Store
+  const problems: Array<Problem> = []
+  let progress: Progress = {
+    phase: "looking",
+    pieces: 0,
+    bytes: 0,
+    bytesAll: 0,
+    checked: 0,
+    computed: 0,
+    slots: 0,
+  }
+  const say = (change: Partial<Progress>) => {
+    progress = { ...progress, ...change }
+    onProgress?.(progress)
+  }
+  const report = (problem: Problem) => {
+    problems.push(problem)
+    onProblem?.(problem)
+  }
+  const watch = { report, onBytes: (bytes: number) => say({ bytes: progress.bytes + bytes }) }
+
+  const scheduler = yield* schedulerOf(archive, options, () => {})
+  const readOnly = signer?.address !== scheduler
+  yield* begin({ scheduler, processes, full })
+  const assignments = yield* AssignmentLogStore.open
+  const { log } = assignments
+
+  const missing: Array<Missing> = []
+  const named = Named.make(archive, watch)
+  const sandbox = yield* Sandbox
+  const here = new Set([sandbox.engine, Engine.plain.id].map(Bytes.toHex))
+  const asked = new Set<string>()
+  const needModules = Effect.fnUntraced(function* (ids: Iterable<Id.Id>) {
+    for (const id of ids) {
+      if (asked.has(id) || Module.get(store, id) !== undefined) continue
+      asked.add(id)
+      const source = yield* named.module(id)
+      if (source === undefined) missing.push({ what: "module", id })
+      else yield* store.commit([Module.put(source)])
+    }
+  })
+  const engines = yield* EngineStore.make
+  const needEngines = Effect.fnUntraced(function* (ids: Iterable<Id.Id>) {
+    for (const id of ids) {
+      const bytes = Id.toBytes(id)
+      if (asked.has(id) || engines.get(bytes) !== undefined) continue
+      asked.add(id)
+      const artifact = yield* named.engine(bytes)
+      if (artifact !== undefined) yield* store.commit([EngineStore.put(artifact)])
+      else if (!here.has(Bytes.toHex(bytes))) missing.push({ what: "engine", id })
+    }
+  })
+
+  const chosen = processes.length === 0 ? undefined : processes
+  const batches =
+    chosen === undefined
+      ? yield* BatchRun.ofScheduler(archive, watch, scheduler, (log.last()?.number ?? -1) + 1)
+      : yield* BatchRun.ofProcesses(
+          archive,
+          watch,
+          scheduler,
+          new Map(chosen.map((process) => [process, log.state(process).nextSlot])),
+        )
+  const releases = yield* ReleaseRun.make(archive, watch, scheduler, chosen)
+  const snapshotsFound = full ? [] : yield* RestoreSnapshots.list(archive, scheduler, chosen)
+  const listed = [...batches.listed, ...releases.listed]
+  if (batches.listed.length === 0)
+    return yield* new RestoreRefused({
+      reason: "nothing there",
+      detail: `archive ${archive.name} has nothing of scheduler ${scheduler}`,
+    })
+  say({ phase: "log", pieces: piecesOf(listed), bytesAll: bytesOf(listed) })
+
+  yield* RestoreLog.restore({
+    store: assignments,
+    run: batches,
+    processes: chosen && new Set(chosen),
+    readOnly,
+    modules: needModules,
+    onSlots: (checked) => say({ checked }),
+  })
+  if (chosen !== undefined) {
+    // Batches of other processes are not here, and yet their numbers are given.
+    const newest = yield* BatchRun.newest(archive, watch, scheduler)
+    if (newest !== undefined && newest.link.number > (log.last()?.number ?? -1))
+      yield* assignments.restore([{ link: newest.link, entries: [], leaves: [] }], new Map(), readOnly)
+  }
+
+  say({ phase: "turns", slots: log.processes().reduce((sum, { nextSlot }) => sum + nextSlot, 0) })
+  const outcomes = yield* OutcomeLog.make
+  const attested = yield* RestoreTurns.restore({
+    store,
+    log,
+    outcomes,
+    run: releases,
+    taken: !full,
+    needs: (modules, ids) => Effect.andThen(needModules(modules), needEngines(ids)),
+    onTurns: (computed) => say({ computed }),
+  })
+
+  say({ phase: "snapshots" })
+  const snapshots = yield* RestoreSnapshots.restore(
+    { archive, watch, log, outcomes, snapshots: yield* SnapshotLog.make, engines },
+    snapshotsFound,
+  )
+
+  say({ phase: "running" })
+  const checked = yield* RestoreCheck.check({
+    log,
+    engines,
+    scheduler,
+    signer: readOnly ? undefined : signer,
+    attested,
+    residentBytesMax,
+    onSlots: (computed, slots) => say({ computed, slots }),
+  })
+  yield* store.commit([RestoreMark.removal])
+  const made: Report = { scheduler, readOnly, processes: checked, snapshots, problems, missing }
+  return made
+})

@@ -1,0 +1,154 @@
+/**
+ * RestoreLog: the first half of a restore: what was assigned. Every link, receipt leaf and signature is checked, and
+ * admission is gone through again, so that the log is as its scheduler had it: what was admitted counts, what was not
+ * does not.
+ */
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type { BatchRun } from "../archive-unit/BatchRun.ts"
+import * as AuditFinding from "../compute-unit/AuditFinding.ts"
+import * as Follower from "../compute-unit/Follower.ts"
+import { Verifier } from "../identity/Verifier.ts"
+import type * as Admission from "../runtime/Admission.ts"
+import * as Assignment from "../runtime/Assignment.ts"
+import * as Bytes from "../runtime/Bytes.ts"
+import type * as Id from "../runtime/Id.ts"
+import * as Limit from "../runtime/Limit.ts"
+import type { Seen } from "../scheduler-unit/AssignmentLog.ts"
+import type * as AssignmentLogStore from "../scheduler-unit/AssignmentLogStore.ts"
+import type { CommittedBatch, LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
+
+/** What the archive has is signed by the scheduler and is no log. */
+export class LogBroken extends Data.TaggedError("LogBroken")<{
+  readonly process: Id.ProcessId | undefined
+  /** Of the process, or the number of the batch where it is about none. */
+  readonly slot: number
+  readonly detail: string
+}> {
+  override get message(): string {
+    return this.process === undefined
+      ? `batch ${this.slot}: ${this.detail}`
+      : `process ${this.process}, ${this.detail}`
+  }
+}
+
+export interface Options<E> {
+  readonly store: AssignmentLogStore.Log
+  readonly run: BatchRun
+  /** Those that are restored; unset for all. */
+  readonly processes: ReadonlySet<Id.ProcessId> | undefined
+  readonly readOnly: boolean
+  /** Told which modules the next entries run, before they are in the log. */
+  readonly modules: (ids: ReadonlySet<Id.Id>) => Effect.Effect<void, E>
+  readonly onSlots: (slots: number) => void
+}
+
+/** Bytes of items and proofs that go in with one commit, and entries that are examined at once. */
+const bytesMax = 16 * 1024 * 1024
+const entriesMax = 1_024
+
+/** Processes whose entries are examined side by side. */
+const atOnce = 4
+
+const weight = (entries: ReadonlyArray<LogEntry>): number =>
+  entries.reduce((sum, { item, proof }) => sum + item.length + proof.length, 0)
+
+const placeOf = ({ process, slot }: Assignment.Assignment): string => `${process} ${slot}`
+
+/** The batch as it is to be in the store: whole, or what is wanted of it. */
+const partOf = ({ link, entries }: CommittedBatch, wanted: ReadonlyArray<LogEntry>) => ({
+  link,
+  wanted,
+  leaves:
+    wanted.length === entries.length
+      ? undefined
+      : entries.map(({ assignment }) => Assignment.leafValue(assignment)),
+})
+
+/** Puts batches of the run into the log until there are none. */
+export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
+  const { store, run, processes, readOnly, modules, onSlots } = options
+  const { log } = store
+  const verifier = yield* Verifier
+  let slots = 0
+
+  const examine = Effect.fnUntraced(function* (process: Id.ProcessId, entries: ReadonlyArray<LogEntry>) {
+    const seen = (key: Uint8Array): Seen | undefined => log.seen(process, key)
+    const examining = Follower.examine(() => verifier, process, log.state(process), entries, seen)
+    return yield* AuditFinding.ofChain(examining).pipe(
+      // The verifier is busy: that is no verdict.
+      Effect.retry({
+        while: (error) => error._tag === "Refused",
+        schedule: Schedule.spaced(Limit.deliveryRetryMsMin),
+      }),
+      Effect.catchTag("Refused", Effect.die),
+      Effect.catchTag("LogUnfit", ({ slot, detail }) =>
+        Effect.fail(new LogBroken({ process, slot, detail })),
+      ),
+    )
+  })
+
+  const commit = Effect.fnUntraced(function* (parts: ReadonlyArray<ReturnType<typeof partOf>>) {
+    const all = Map.groupBy(
+      parts.flatMap(({ wanted }) => wanted),
+      ({ assignment }) => assignment.process,
+    )
+    const examined = new Map<string, Follower.Examined>()
+    const states = new Map<Id.ProcessId, Admission.LogState>()
+    const needed = new Set<Id.Id>()
+    const examineAll = Effect.fnUntraced(function* ([process, entries]: readonly [
+      Id.ProcessId,
+      ReadonlyArray<LogEntry>,
+    ]) {
+      const done = yield* examine(process, entries)
+      for (const [i, one] of done.entries()) {
+        examined.set(placeOf(entries[i]!.assignment), one)
+        if (one.entry.slot === 0 && one.log.process !== undefined) needed.add(one.log.process.module)
+        if (one.entry.upgrade !== undefined) needed.add(one.entry.upgrade.module)
+      }
+      states.set(process, done.at(-1)!.log)
+    })
+    yield* Effect.forEach(all, examineAll, { concurrency: atOnce, discard: true })
+    yield* modules(needed)
+    const restored = parts.map(({ link, wanted, leaves }): AssignmentLogStore.Restored => ({
+      link,
+      leaves,
+      entries: wanted.map((entry) => {
+        const { seen } = examined.get(placeOf(entry.assignment))!
+        return { ...entry, repeatKey: seen?.key, contentHash: seen?.contentHash ?? Bytes.empty }
+      }),
+    }))
+    yield* store.restore(restored, states, readOnly)
+    slots += examined.size
+    onSlots(slots)
+  })
+
+  let last = log.last()
+  let parts: Array<ReturnType<typeof partOf>> = []
+  let [bytes, count] = [0, 0]
+  for (;;) {
+    const batch = yield* run.next
+    if (batch === undefined) break
+    const { link } = batch
+    const follows = last?.number === link.number - 1
+    if (follows && !Bytes.equal(link.previousRoot, last!.root)) {
+      const detail = `it does not follow batch ${last!.number}: the scheduler signed two logs`
+      return yield* new LogBroken({ process: undefined, slot: link.number, detail })
+    }
+    last = link
+    const wanted =
+      processes === undefined
+        ? batch.entries
+        : batch.entries.filter(({ assignment }) => processes.has(assignment.process))
+    parts.push(partOf(batch, wanted))
+    bytes += weight(wanted)
+    count += wanted.length
+    if (bytes < bytesMax && count < entriesMax) continue
+    yield* commit(parts)
+    parts = []
+    ;[bytes, count] = [0, 0]
+  }
+  if (parts.length > 0) yield* commit(parts)
+  return slots
+})

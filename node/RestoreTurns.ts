@@ -1,0 +1,206 @@
+/**
+ * RestoreTurns: the second half of a restore: what followed. Outcomes are taken as the compute unit attested them, as far
+ * as each attestation begins where the one before it ended and leads to the head that the log has. Where one is
+ * missing, the unit runs what comes after it again.
+ */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type { ReleaseRun } from "../archive-unit/ReleaseRun.ts"
+import type { ArchivedGroup, ArchivedRelease } from "../archive-unit/TurnsContent.ts"
+import type { Turn } from "../compute-unit/ComputeUnit.ts"
+import * as Engine from "../compute-unit/Engine.ts"
+import type * as OutcomeLog from "../compute-unit/OutcomeLog.ts"
+import * as Assign from "../runtime/Assign.ts"
+import * as Attestation from "../runtime/Attestation.ts"
+import * as Bytes from "../runtime/Bytes.ts"
+import * as Id from "../runtime/Id.ts"
+import * as Item from "../runtime/Item.ts"
+import * as Message from "../runtime/Message.ts"
+import * as Module from "../runtime/Module.ts"
+import type * as Outcome from "../runtime/Outcome.ts"
+import type * as Process from "../runtime/Process.ts"
+import type { Store } from "../runtime/Store.ts"
+import * as Tag from "../runtime/Tag.ts"
+import * as Upgrade from "../runtime/Upgrade.ts"
+import type { AssignmentLog } from "../scheduler-unit/AssignmentLog.ts"
+import type { LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
+
+export interface Options<E> {
+  readonly store: Store["Service"]
+  readonly log: AssignmentLog["Service"]
+  readonly outcomes: OutcomeLog.OutcomeLog
+  readonly run: ReleaseRun
+  /** Whether outcomes are taken; otherwise it is only looked what is attested. */
+  readonly taken: boolean
+  /** Told which modules and engines are needed by what is taken next. */
+  readonly needs: (modules: ReadonlySet<Id.Id>, engines: ReadonlySet<Id.Id>) => Effect.Effect<void, E>
+  readonly onTurns: (turns: number) => void
+}
+
+/** Turns that go in with one commit. */
+const turnsMax = 1_024
+
+const messageOf = ({ item }: LogEntry): Message.Message => Result.getOrThrow(Assign.read(item)) // it was examined
+
+const isAdmitted = ({ error }: Outcome.Outcome): boolean => error?.reason !== "inadmissible"
+
+const formatOf = (store: Store["Service"], module: Id.Id): Module.Format | undefined => {
+  const source = Module.get(store, module)
+  return source && Module.format(source)
+}
+
+/**
+ * Since when which engine: attested is only the one after the last turn of a group. Of an upgrade that names none, a
+ * plain module has the one there is for it; a script has the one attested.
+ */
+const enginesOf = (
+  store: Store["Service"],
+  process: Process.Process | undefined,
+  before: Uint8Array | undefined,
+  attested: Uint8Array,
+  entries: ReadonlyArray<LogEntry>,
+  outcomes: ReadonlyArray<Outcome.Outcome>,
+): ReadonlyArray<OutcomeLog.EngineSince> => {
+  const since: Array<OutcomeLog.EngineSince> = []
+  const note = (slot: number, named: Id.Id | undefined, module: Id.Id | undefined) => {
+    const plain = module !== undefined && formatOf(store, module) === "webassembly"
+    const engine = named === undefined ? (plain ? Engine.plain.id : attested) : Id.toBytes(named)
+    const last = since.at(-1)?.engine ?? before
+    if (last === undefined || !Bytes.equal(last, engine)) since.push({ slot, engine })
+  }
+  for (const [i, outcome] of outcomes.entries()) {
+    if (outcome.slot === 0) note(0, process?.engine, process?.module)
+    else if (process !== undefined && outcome.error === undefined) {
+      const upgrade = Upgrade.read(process, messageOf(entries[i]!))
+      if (upgrade !== undefined)
+        note(outcome.slot, upgrade.engine && Id.fromBytes(upgrade.engine), upgrade.module)
+    }
+  }
+  const end = since.at(-1)?.engine ?? before
+  if (end === undefined || !Bytes.equal(end, attested))
+    since.push({ slot: outcomes.at(-1)!.slot, engine: attested })
+  return since
+}
+
+const turnOf = (outcome: Outcome.Outcome): Turn => ({ outcome, trace: { console: [], stack: undefined } })
+
+/** Modules of processes that are spawned by these turns: where they are not there yet, they will be. */
+const spawnedModules = (outcomes: ReadonlyArray<Outcome.Outcome>): ReadonlyArray<Id.Id> =>
+  outcomes.flatMap(({ outbox }) =>
+    outbox.flatMap(({ kind, item }) => {
+      if (kind !== "spawn") return []
+      const tags = Result.getOrUndefined(Item.decode(item))?.tags ?? []
+      const module = Id.parse(Tag.value(tags, "Module") ?? "")
+      return module === undefined ? [] : [module]
+    }),
+  )
+
+/** Takes outcomes out of the archive. Gives the last point that is attested there of each process. */
+export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
+  const { store, log, outcomes, run, taken, needs, onTurns } = options
+  const points = new Map<Id.ProcessId, Attestation.Point>()
+  const engines = new Map<Id.ProcessId, Uint8Array>()
+  const attested = new Map<Id.ProcessId, Attestation.Point>()
+  let turns = 0
+  let newest: OutcomeLog.Restored | undefined
+
+  const pointOf = (process: Id.ProcessId): Attestation.Point => points.get(process) ?? outcomes.point(process)
+  const engineOf = (process: Id.ProcessId): Uint8Array | undefined => {
+    const { slot } = outcomes.point(process)
+    return engines.get(process) ?? (slot < 0 ? undefined : outcomes.attested(process, slot)?.engine)
+  }
+
+  /** Whether the log has what the attestation leads to. */
+  const isOfLog = ({ process, to }: Attestation.Attestation): boolean => {
+    const entry = log.entry(process, to.slot)
+    return entry !== undefined && Bytes.equal(entry.assignment.head, to.head)
+  }
+
+  /** The group as the unit would have written it, where it begins at the last point. */
+  const groupOf = ({ attestation, outcomes: done }: ArchivedGroup): OutcomeLog.Group | undefined => {
+    const { process, from, to, engine } = attestation
+    const point = pointOf(process)
+    const follows =
+      from.slot === point.slot &&
+      Bytes.equal(from.head, point.head) &&
+      Bytes.equal(from.stateRoot, point.stateRoot)
+    if (!follows || done === undefined) return undefined
+    const entries = log.entries(process, from.slot + 1, done.length)
+    const made = log.state(process).process
+    const seen = entries.map((entry, i) => {
+      if (!isAdmitted(done[i]!)) return undefined
+      const message = messageOf(entry)
+      return { key: Message.repeatKey(message), contentHash: Item.contentHash(message.item) }
+    })
+    const since = enginesOf(store, made, engineOf(process), engine, entries, done)
+    points.set(process, to)
+    engines.set(process, engine)
+    return { attestation, engines: since, turns: done.map(turnOf), seen }
+  }
+
+  let waiting: Array<OutcomeLog.Restored> = []
+  let count = 0
+  const modules = new Set<Id.Id>()
+  const commit = Effect.gen(function* () {
+    const used = new Set([...engines.values()].map(Id.fromBytes))
+    yield* needs(modules, used)
+    modules.clear()
+    if (waiting.length > 0) yield* outcomes.restore(waiting)
+    turns += count
+    onTurns(turns)
+    waiting = []
+    count = 0
+  })
+
+  /** What of a release is of processes here, noting what it attests of them. */
+  const take = (release: ArchivedRelease): void => {
+    const groups: Array<{ readonly index: number; readonly group: OutcomeLog.Group }> = []
+    for (const [index, archived] of release.groups.entries()) {
+      const { attestation } = archived
+      const { process, to } = attestation
+      if (log.state(process).nextSlot <= to.slot || !isOfLog(attestation)) continue
+      if (to.slot > (attested.get(process)?.slot ?? -1)) attested.set(process, to)
+      for (const module of spawnedModules(archived.outcomes ?? [])) modules.add(module)
+      const group = taken ? groupOf(archived) : undefined
+      if (group === undefined) continue
+      groups.push({ index, group })
+      count += group.turns.length
+    }
+    if (groups.length === 0) return
+    const { signatureType, owner, signature } = release
+    const next = (waiting.at(-1)?.number ?? outcomes.nextRelease() - 1) + 1
+    waiting.push({
+      signatureType,
+      owner,
+      signature,
+      number: Math.max(next, release.number),
+      groups,
+      leaves:
+        groups.length === release.groups.length
+          ? undefined
+          : release.groups.map(({ attestation }) => Attestation.leafValue(attestation)),
+    })
+  }
+
+  /** Notes the number of a release: none after it is to have it again. */
+  const number = (release: ArchivedRelease): void => {
+    if (newest !== undefined && newest.number >= release.number) return
+    const [owner, signature] = [Bytes.copy(release.owner), Bytes.copy(release.signature)]
+    const { signatureType, number } = release
+    newest = { signatureType, owner, signature, number, groups: [], leaves: [] }
+  }
+
+  for (;;) {
+    const releases = yield* run.next
+    if (releases === undefined) break
+    for (const release of releases) {
+      take(release)
+      number(release)
+      if (count >= turnsMax) yield* commit
+    }
+    // What waits holds its content in memory.
+    yield* commit
+  }
+  if (newest !== undefined && newest.number >= outcomes.nextRelease()) yield* outcomes.restore([newest])
+  return attested
+})

@@ -1,0 +1,532 @@
+/** A node that has lost its data folder comes back from an archive, and goes on as if it had not. */
+import fs from "node:fs"
+import path from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as HashMap from "effect/HashMap"
+import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
+import * as BatchesContent from "../../archive-unit/BatchesContent.ts"
+import type { ArchiveGap } from "../../archive-unit/Shelf.ts"
+import * as TurnsContent from "../../archive-unit/TurnsContent.ts"
+import * as Audit from "../../compute-unit/Audit.ts"
+import * as OutcomeLog from "../../compute-unit/OutcomeLog.ts"
+import * as SandboxInline from "../../compute-unit/SandboxInline.ts"
+import { Sandbox } from "../../compute-unit/Sandbox.ts"
+import { Verifier } from "../../identity/Verifier.ts"
+import * as VerifierLocal from "../../identity/VerifierLocal.ts"
+import * as ProvenView from "../../messenger-unit/ProvenView.ts"
+import * as Node from "../../node/Node.ts"
+import * as Restore from "../../node/Restore.ts"
+import * as RestoreMark from "../../node/RestoreMark.ts"
+import { Archive } from "../../runtime/Archive.ts"
+import * as ArchiveFolder from "../../runtime/ArchiveFolder.ts"
+import * as Batch from "../../runtime/Batch.ts"
+import * as Bytes from "../../runtime/Bytes.ts"
+import type * as Id from "../../runtime/Id.ts"
+import * as Outcome from "../../runtime/Outcome.ts"
+import { Store } from "../../runtime/Store.ts"
+import * as StoreLmdb from "../../runtime/StoreLmdb.ts"
+import * as StoreMemory from "../../runtime/StoreMemory.ts"
+import * as AssignmentLogStore from "../../scheduler-unit/AssignmentLogStore.ts"
+import * as Archived from "../support/Archived.ts"
+import * as Caller from "../support/Caller.ts"
+import * as Folder from "../support/Folder.ts"
+import * as LogBook from "../support/LogBook.ts"
+import * as Lives from "../support/ManyLives.ts"
+import * as SmallNode from "../support/SmallNode.ts"
+import * as StoreCopy from "../support/StoreCopy.ts"
+import * as StoreProbe from "../support/StoreProbe.ts"
+import * as UnitOver from "../support/UnitOver.ts"
+
+const { signer } = SmallNode.seams()
+const scheduler = signer.address
+const lived = await Effect.runPromise(Lives.live(0))
+const { ids, store: whole } = lived
+const contents = await Effect.runPromise(Archived.contents(whole))
+const all = [contents.modules, contents.engines, contents.batches, contents.turns, contents.snapshots].flat()
+
+/** Whether more than one process is in one batch or release of it. */
+const isShared = ({ head, bytes }: Archived.Made): boolean =>
+  head.type === "Batches"
+    ? Result.getOrThrow(BatchesContent.decode(bytes)).some(
+        ({ entries }) => new Set(entries.map(({ assignment }) => assignment.process)).size > 1,
+      )
+    : Result.getOrThrow(TurnsContent.decode(bytes)).some(({ groups }) => groups.length > 1)
+
+/** An archive of some contents, a bundle each; gives where each lies. */
+const archived = Effect.fnUntraced(function* (made: ReadonlyArray<Archived.Made> = all) {
+  const folder = yield* Folder.make
+  const archive = yield* ArchiveFolder.make(folder)
+  const places = new Map<Archived.Made, string>()
+  for (const one of made) places.set(one, yield* Archived.put(archive, signer, [one]))
+  const damage = (one: Archived.Made) => {
+    const file = path.join(folder, `${places.get(one)!}.bundle`)
+    const bytes = fs.readFileSync(file)
+    bytes[bytes.length - 1]! ^= 1
+    fs.writeFileSync(file, bytes)
+    return places.get(one)!
+  }
+  return { archive, damage, places }
+})
+
+const restore = (
+  archive: Archive["Service"],
+  options: Partial<Restore.Options> = {},
+  store: Store["Service"] = StoreMemory.make(),
+) =>
+  Restore.run({
+    scheduler,
+    processes: [],
+    full: false,
+    signer,
+    residentBytesMax: 64 * 1024 * 1024,
+    ...options,
+  }).pipe(
+    Effect.map((report) => ({ report, store })),
+    Effect.provideService(Store, store),
+    Effect.provideService(Archive, archive),
+    Effect.provideService(Sandbox, SandboxInline.make()),
+    Effect.provideService(Verifier, VerifierLocal.make()),
+  )
+
+const logOf = (store: Store["Service"]) => Effect.provideService(AssignmentLogStore.make, Store, store)
+const outcomesOf = (store: Store["Service"]) => Effect.provideService(OutcomeLog.make, Store, store)
+
+/** Outcome and root of each slot. */
+const shown = Effect.fnUntraced(function* (store: Store["Service"], processes?: ReadonlyArray<Id.ProcessId>) {
+  const [log, outcomes] = [yield* logOf(store), yield* outcomesOf(store)]
+  const of = processes ?? log.processes().map(({ process }) => process)
+  return of.flatMap((process) =>
+    outcomes.turns(process, 0, 100_000).map(({ outcome }) => {
+      const { to } = outcomes.attested(process, outcome.slot)!
+      const hash = Bytes.toHex(Outcome.hash(outcome))
+      return `${process} ${outcome.slot} ${hash} ${to.slot} ${Bytes.toHex(to.stateRoot)}`
+    }),
+  )
+})
+
+/** Rows of tables as text. */
+const rows = (store: Store["Service"], ...tables: ReadonlyArray<string>) =>
+  tables.flatMap((table) =>
+    StoreCopy.rows(store, table).map(({ key, value }) => `${Bytes.toHex(key)} ${Bytes.toHex(value)}`),
+  )
+
+const logTables = ["assignment", "batch", "owner", "log", "pair", "cron", "cron-time", "seen"]
+const outcomeTables = ["attestation", "release", "view", "reply", "engine-since", "evaluated"]
+
+/** Runs a node on a store by a clock that goes on where the lives ended. */
+const after = <A, E>(store: Store["Service"], use: (node: SmallNode.SmallNode) => Effect.Effect<A, E>) =>
+  Effect.gen(function* () {
+    yield* TestClock.setTime(Lives.endMs)
+    const { node, stop } = yield* SmallNode.open({ store })
+    yield* Lives.rest
+    const result = yield* use(node)
+    yield* stop
+    return result
+  }).pipe(Effect.provide(TestClock.layer()))
+
+const view = Effect.fnUntraced(function* (node: SmallNode.SmallNode, process: Id.ProcessId, name: string) {
+  const found = yield* node.messenger.view(process, name)
+  return found === undefined ? undefined : (JSON.parse(found.value) as unknown)
+})
+
+/** What goes on in every process that is there, and what must not happen again. */
+const goesOn = Effect.fnUntraced(function* (node: SmallNode.SmallNode) {
+  const { messenger } = node
+  const before = new Map((yield* messenger.processes).map(({ process, slots }) => [process, slots] as const))
+  const said = yield* SmallNode.send(node, Lives.ada, ids.parent, "Ask-Child")
+  assert.strictEqual(said.slot, before.get(ids.parent))
+  yield* Lives.rest
+  assert.deepStrictEqual(yield* view(node, ids.child, "sums"), 6)
+  // What was said to a process that is there only now.
+  assert.deepInclude(
+    (yield* messenger.outbox).find(({ target }) => target === Lives.late.id),
+    {
+      source: ids.parent,
+      kind: "message",
+    },
+  )
+  yield* messenger.send(Lives.late.bytes)
+  yield* Lives.rest
+  assert.strictEqual(yield* view(node, Lives.late.id, "n"), 1)
+  assert.strictEqual((yield* messenger.process(Lives.late.id)).slots, 2)
+  yield* TestClock.adjust(600_000)
+  yield* Lives.rest
+  const log = (yield* view(node, ids.parent, "log")) as ReadonlyArray<unknown>
+  assert.deepStrictEqual(log.slice(-3), [9, "rested", "at last 1"])
+  assert.strictEqual(yield* view(node, ids.upgraded, "n"), 501)
+  yield* SmallNode.send(node, Lives.ada, ids.upgraded, "Add")
+  yield* SmallNode.send(node, Lives.ada, ids.plain, "Increment", { By: "3" })
+  yield* Lives.rest
+  assert.deepStrictEqual(
+    [yield* view(node, ids.upgraded, "n"), yield* view(node, ids.plain, "count")],
+    [502, 18],
+  )
+  // One more for the clock that went on, however often it should have ticked.
+  const ticks = Number(yield* view(node, ids.ticking, "ticks"))
+  assert.isAtLeast(ticks, 3)
+  for (const { process } of yield* messenger.processes) {
+    const report = yield* Audit.run(messenger, SandboxInline.make(), process, { verifier: node.verifier })
+    assert.strictEqual(report.finding, undefined)
+  }
+  // The end of the parent's patience with an answer that it has by now.
+  const held = (yield* messenger.outbox).map(({ source, kind, reason }) => [source, kind, reason])
+  assert.deepStrictEqual(held, [[ids.parent, "timer", "not due yet"]])
+})
+
+describe("Restore of all processes of a scheduler", () => {
+  for (const full of [false, true])
+    it.live(`${full ? "by running all again" : "from outcomes and snapshots"}, comes to the same`, () =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          assert.isAbove(contents.snapshots.length, 5)
+          const { archive } = yield* archived()
+          const { report, store } = yield* restore(archive, { full })
+          assert.deepStrictEqual([report.problems, report.missing, report.readOnly], [[], [], false])
+          assert.strictEqual(report.processes.length, 6)
+          for (const { equal, slots, computed, detail } of report.processes)
+            assert.deepStrictEqual([equal, computed, detail], [true, slots, undefined])
+          assert.strictEqual(report.snapshots, full ? 0 : 6)
+          assert.deepStrictEqual(yield* shown(store), yield* shown(whole))
+          assert.deepStrictEqual(rows(store, ...logTables), rows(whole, ...logTables))
+          if (!full) assert.deepStrictEqual(rows(store, ...outcomeTables), rows(whole, ...outcomeTables))
+          yield* after(store, goesOn)
+        }),
+      ),
+    )
+
+  it.live("does as the node itself does that was never lost", () =>
+    Effect.scoped(Effect.flatMap(StoreCopy.copy(whole), (store) => after(store, goesOn))),
+  )
+
+  it.live("takes the snapshot before one that is damaged, or wrong, and none where all are", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const [older, newest] = contents.snapshots.filter(
+          ({ head }) => head.type === "Snapshot" && head.process === ids.parent,
+        ) as [Archived.Made, Archived.Made]
+        const kept = Effect.fnUntraced(function* (store: Store["Service"]) {
+          const { node, stop } = yield* SmallNode.open({ store })
+          const taken = yield* node.compute.snapshots(ids.parent)
+          yield* stop
+          return taken.map(({ slot }) => slot)
+        })
+        const slotOf = ({ head }: Archived.Made) => (head.type === "Snapshot" ? head.slot : -1)
+        const { archive, damage } = yield* archived()
+        const transaction = damage(newest)
+        const once = yield* restore(archive)
+        assert.deepStrictEqual(
+          once.report.problems.map((one) => [one.transaction, one.reason]),
+          [
+            [transaction, "wrong bytes"],
+            [transaction, "missing"],
+          ],
+        )
+        assert.deepStrictEqual(yield* kept(once.store), [slotOf(older)])
+        damage(older)
+        const twice = yield* restore(archive)
+        assert.deepStrictEqual(yield* kept(twice.store), [])
+        const other = { ...newest, bytes: older.bytes }
+        const wrong = yield* restore(
+          (yield* archived(all.map((one) => (one === newest ? other : one)))).archive,
+        )
+        assert.deepStrictEqual(
+          wrong.report.problems.map(({ reason, detail }) => [reason, detail]),
+          [["not true", `it is of slot ${slotOf(older)} of ${ids.parent}`]],
+        )
+        for (const { report, store } of [once, twice, wrong]) {
+          assert.isTrue(report.processes.every(({ equal }) => equal === true))
+          assert.deepStrictEqual(yield* shown(store), yield* shown(whole))
+        }
+      }),
+    ),
+  )
+
+  it.live("runs again what no outcomes are archived of, and gives out their numbers to nothing else", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { archive, damage } = yield* archived()
+        damage(contents.turns[2]!)
+        const { report, store } = yield* restore(archive)
+        assert.isTrue(report.processes.every(({ equal, slots, computed }) => equal && slots === computed))
+        assert.deepStrictEqual(yield* shown(store), yield* shown(whole))
+        yield* after(store, goesOn)
+        const [before, now] = [yield* outcomesOf(whole), yield* outcomesOf(store)]
+        assert.isAbove(now.nextRelease(), before.nextRelease())
+      }),
+    ),
+  )
+
+  it.live("does not go past a gap in the log, says where it is, and marks the folder", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { archive, damage } = yield* archived()
+        const lost = contents.batches[2]!
+        const transaction = damage(lost)
+        const store = StoreMemory.make()
+        const gap = (yield* Effect.flip(restore(archive, {}, store))) as ArchiveGap
+        assert.strictEqual(gap._tag, "ArchiveGap")
+        const { head } = lost
+        assert.isTrue(head.type === "Batches" && gap.first === head.firstBatch && gap.last === head.lastBatch)
+        assert.deepStrictEqual([gap.what, gap.transactions], ["batches", [transaction]])
+        const marked = yield* Effect.flip(Effect.provideService(RestoreMark.check, Store, store))
+        assert.deepInclude(marked, { _tag: "RestoreUnfinished", scheduler })
+        // Another copy comes to the archive, and what was begun goes on.
+        yield* Archived.put(archive, signer, [lost, contents.modules[0]!])
+        const { report } = yield* restore(archive, {}, store)
+        assert.isTrue(report.processes.every(({ equal }) => equal === true))
+        yield* Effect.provideService(RestoreMark.check, Store, store)
+        assert.deepStrictEqual(rows(store, ...logTables), rows(whole, ...logTables))
+      }),
+    ),
+  )
+
+  it.live("that is cut short after any commit goes on from there and from nowhere else", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { archive } = yield* archived()
+        const counted = StoreProbe.make()
+        yield* restore(archive, {}, counted.store)
+        const commits = counted.commits.length
+        assert.isAbove(commits, 15)
+        for (let fatal = 1; fatal < commits; fatal++) {
+          const probe = StoreProbe.make()
+          let made = 0
+          probe.after = () => (++made >= fatal ? StoreProbe.full : Effect.void)
+          yield* Effect.flip(restore(archive, {}, probe.store))
+          probe.after = () => Effect.void
+          const marked = yield* Effect.flip(Effect.provideService(RestoreMark.check, Store, probe.store))
+          assert.include(marked.message, "was cut short")
+          for (const other of [{ full: true }, { processes: [ids.plain] }]) {
+            const refused = yield* Effect.flip(restore(archive, other, probe.store))
+            assert.deepInclude(refused, { _tag: "RestoreRefused", reason: "other restore" })
+          }
+          const { report } = yield* restore(archive, {}, probe.store)
+          assert.isTrue(
+            report.processes.every(({ equal }) => equal === true),
+            `after commit ${fatal}`,
+          )
+          const tables = [...logTables, ...outcomeTables, "turn", "module", "engine"]
+          assert.deepStrictEqual(rows(probe.store, ...tables), rows(counted.store, ...tables))
+        }
+      }),
+    ),
+  )
+
+  it.live("is refused into a folder that has a log, and of a scheduler that the archive does not know", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { archive } = yield* archived()
+        const refusal = (options: Partial<Restore.Options>, store?: Store["Service"]) =>
+          Effect.map(Effect.flip(restore(archive, options, store)), (error) =>
+            error._tag === "RestoreRefused" ? error.reason : error._tag,
+          )
+        assert.strictEqual(yield* refusal({}, yield* StoreCopy.copy(whole)), "not empty")
+        const other = Caller.caller("somebody").signer.address
+        assert.strictEqual(yield* refusal({ scheduler: other }), "nothing there")
+        assert.strictEqual(yield* refusal({ scheduler: other, processes: [ids.plain] }), "other scheduler")
+        assert.strictEqual(yield* refusal({ scheduler: undefined }), "no scheduler")
+        assert.strictEqual(yield* refusal({ processes: [Lives.late.id] }), "ProcessNotArchived")
+      }),
+    ),
+  )
+
+  it.live("without the scheduler's key gives what can be read, and no slots", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { archive } = yield* archived()
+        const { report, store } = yield* restore(archive, { signer: undefined })
+        assert.isTrue(report.readOnly)
+        assert.isTrue(report.processes.every(({ equal }) => equal === true))
+        assert.deepStrictEqual(rows(store, "cron-time"), [])
+        const other = Caller.caller("somebody").signer
+        yield* Effect.gen(function* () {
+          yield* TestClock.setTime(Lives.endMs + 3_600_000)
+          const { node, stop } = yield* SmallNode.open({ store, signer: other })
+          yield* Lives.rest
+          assert.strictEqual(yield* view(node, ids.upgraded, "n"), 501)
+          const refused = yield* Effect.flip(SmallNode.send(node, Lives.ada, ids.upgraded, "Add"))
+          assert.deepInclude(refused, { reason: "other scheduler" })
+          yield* stop
+        }).pipe(Effect.provide(TestClock.layer()))
+        assert.strictEqual(
+          (yield* logOf(store)).state(ids.ticking).nextSlot,
+          (yield* logOf(whole)).state(ids.ticking).nextSlot,
+        )
+      }),
+    ),
+  )
+
+  it.live("names a module that the archive does not have", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const plain = contents.modules.find(({ bytes }) => bytes[0] === 0)!
+        const { archive } = yield* archived(all.filter((one) => one !== plain))
+        const { report } = yield* restore(archive)
+        assert.deepStrictEqual(report.missing, [
+          { what: "module", id: plain.head.type === "Module" ? plain.head.module : scheduler },
+        ])
+        const stuck = report.processes.filter(({ equal }) => equal !== true)
+        assert.deepStrictEqual(
+          stuck.map(({ process, equal }) => [process, equal]),
+          [[ids.plain, false]],
+        )
+        assert.include(stuck[0]!.detail, "is not stored here")
+      }),
+    ),
+  )
+})
+
+describe("Restore of a log in which something is inadmissible", () => {
+  it.live("leaves it so, and knows where its content was admitted first", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const book = LogBook.make(signer)
+        const process = yield* UnitOver.spawn(book)
+        const [add, again, forged] = yield* UnitOver.say(process, "Add", "Add", "Add")
+        const item = Bytes.copy(forged!.item)
+        item[100]! ^= 1
+        book.write(add!)
+        book.write(add!, again!, { process, item })
+        book.write(again!)
+        const { unit, store: computed } = yield* UnitOver.make(book.service)
+        for (let slot = 0; slot < 6; slot++) yield* unit.turn(process, slot)
+        const batches = yield* Stream.runCollect(Stream.take(book.service.batches(0), 4))
+        const module = { head: { type: "Module", module: UnitOver.module }, slots: [] } as const
+        const code = { ...module, bytes: Bytes.fromText(UnitOver.guest) }
+        const log = [code, Archived.batchesOf([...batches])]
+        const { turns } = yield* Archived.contents(computed)
+        let store = StoreMemory.make()
+        // Run again, and as it was attested.
+        for (const made of [log, [...log, ...turns]]) {
+          const { archive } = yield* archived(made)
+          const restored = yield* restore(archive)
+          ;({ store } = restored)
+          assert.deepStrictEqual([restored.report.problems, restored.report.missing], [[], []])
+          const outcomes = yield* outcomesOf(store)
+          const verdicts = outcomes
+            .turns(process, 0, 10)
+            .map(({ outcome }) => outcome.error?.message ?? "admitted")
+          assert.deepStrictEqual(verdicts, [
+            "admitted",
+            "admitted",
+            "repeat",
+            "admitted",
+            "bad signature",
+            "repeat",
+          ])
+          const ours = (yield* shown(store)).map((line) => line.split(" ").slice(2).join(" "))
+          assert.deepStrictEqual(ours, yield* UnitOver.shown(unit, process))
+          assert.deepStrictEqual(rows(store, "evaluated"), rows(computed, "evaluated"))
+        }
+        const { node, stop } = yield* SmallNode.open({ store })
+        for (const [line, slot] of [
+          [add!, 1],
+          [again!, 3],
+        ] as const)
+          assert.deepInclude(yield* node.messenger.send(line.item), { slot, repeat: true })
+        yield* stop
+      }),
+    ),
+  )
+})
+
+describe("Restore of some processes", () => {
+  it.live("has them alone, opens their receipts and proofs, and never gives a batch number again", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { archive } = yield* archived()
+        const chosen = [ids.upgraded, ids.child, ids.parent]
+        assert.isTrue(contents.batches.some(isShared) && contents.turns.some(isShared))
+        for (const full of [false, true]) {
+          const { report, store } = yield* restore(archive, { scheduler: undefined, processes: chosen, full })
+          assert.deepStrictEqual(
+            report.processes.map(({ process, equal }) => [process, equal]),
+            chosen
+              .toSorted((a, b) =>
+                Bytes.toHex(Bytes.fromBase64Url(a)!) < Bytes.toHex(Bytes.fromBase64Url(b)!) ? -1 : 1,
+              )
+              .map((process) => [process, true]),
+          )
+          assert.deepStrictEqual(yield* shown(store, chosen), yield* shown(whole, chosen))
+          const [log, before] = [yield* logOf(store), yield* logOf(whole)]
+          assert.strictEqual(log.last()!.number, before.last()!.number)
+          for (const process of chosen) {
+            const [a, b] = [log.state(process), before.state(process)]
+            assert.deepStrictEqual(HashMap.toEntries(a.pairs), HashMap.toEntries(b.pairs))
+          }
+          yield* after(store, (node) =>
+            Effect.gen(function* () {
+              const { messenger, verifier } = node
+              // What went to those who are here is not sent again, whatever shares its release is not here.
+              const held = (yield* messenger.outbox).filter(({ kind }) => kind !== "timer")
+              assert.deepStrictEqual(
+                new Set(held.map(({ target }) => target)),
+                new Set([ids.slow, Lives.late.id]),
+              )
+              for (const { reason } of held) assert.include(reason, "unknown process")
+              const next = yield* node.scheduler.nextBatch
+              const { slot } = yield* SmallNode.send(node, Lives.ada, ids.upgraded, "Add")
+              yield* Lives.rest
+              assert.strictEqual(yield* view(node, ids.upgraded, "n"), 502)
+              const receipt = yield* messenger.receipt(ids.upgraded, slot)
+              assert.strictEqual(receipt.link.number, next)
+              assert.strictEqual(next, before.last()!.number + 1)
+              assert.deepStrictEqual(receipt.link.previousRoot, before.last()!.root)
+              for (const process of chosen) {
+                for (let at = 0; at < (yield* messenger.process(process)).slots; at++)
+                  assert.isTrue(Batch.receiptHolds(yield* messenger.receipt(process, at)))
+                const audit = yield* Audit.run(messenger, SandboxInline.make(), process, { verifier })
+                assert.strictEqual(audit.finding, undefined)
+              }
+              const [spawn] = yield* messenger.log(ids.child, 0, 1)
+              const proof = yield* messenger.viewProof(ids.child, "sums")
+              const proven = Result.getOrThrow(ProvenView.check(ids.child, "sums", spawn!.item, proof))
+              assert.strictEqual(proven.value, "5")
+            }),
+          )
+        }
+      }),
+    ),
+  )
+
+  it.live("names slots that no copy gives, and leaves other processes alone", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { archive, damage } = yield* archived()
+        const lost = contents.batches[3]!
+        const transaction = damage(lost)
+        for (const { process, first, last } of lost.slots) {
+          const gap = (yield* Effect.flip(restore(archive, { processes: [process] }))) as ArchiveGap
+          assert.deepInclude(gap, { what: "slots", process, first, last, transactions: [transaction] })
+        }
+        const free = Object.values(ids).filter((id) => lost.slots.every(({ process }) => process !== id))
+        assert.isAbove(free.length, 0)
+        const { report } = yield* restore(archive, { processes: free })
+        assert.isTrue(report.processes.every(({ equal }) => equal === true))
+      }),
+    ),
+  )
+})
+
+describe("heddle dev", () => {
+  it.live("does not start on a folder in which a restore was cut short", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const dataFolder = yield* Folder.make
+        yield* Effect.scoped(
+          Effect.flatMap(StoreLmdb.make(dataFolder), (store) =>
+            store.commit([RestoreMark.put({ scheduler, processes: [], full: false })]),
+          ),
+        )
+        const { identity } = Caller.caller("small node")
+        const node = Node.layer({ dataFolder, identity, sandboxWorkers: 1, cryptoWorkers: 1 })
+        const failed = yield* Effect.flip(Effect.provide(Effect.void, node))
+        assert.strictEqual(failed._tag, "RestoreUnfinished")
+        assert.include(failed.message, `all processes of ${scheduler}`)
+      }),
+    ),
+  )
+})
