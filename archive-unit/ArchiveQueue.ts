@@ -40,6 +40,8 @@ export interface Row {
   readonly commit: number
   /** When the oldest batch or commit in it was made, in ms since 1970. */
   readonly oldest: number
+  /** When the oldest batch in it was decided, in ms since 1970; unset where there is none in it. */
+  readonly assigned: number | undefined
   readonly reached: ReadonlyArray<Reached>
   readonly state: "waiting" | "sent"
   readonly transfer: Transfer | undefined
@@ -72,7 +74,7 @@ export interface Mark {
 }
 
 /** A bundle to be kept until it is confirmed. */
-export interface Closed extends Pick<Row, "batch" | "commit" | "oldest" | "reached" | "since"> {
+export interface Closed extends Pick<Row, "batch" | "commit" | "oldest" | "assigned" | "reached" | "since"> {
   readonly bundles: ReadonlyArray<{ readonly id: Id.Id; readonly bytes: Uint8Array }>
   readonly marks: ReadonlyArray<Mark>
 }
@@ -104,6 +106,8 @@ export interface ArchiveQueue {
   /** Notes the transfer by which a bundle goes, or that it goes by none any more. */
   readonly transfer: (row: Row, transfer: Transfer | undefined) => Effect.Effect<void, StoreFailed>
   readonly mark: (row: Row, state: "waiting" | "sent") => Effect.Effect<void, StoreFailed>
+  /** The bundle goes another way; what the one so far took stays spent. */
+  readonly leave: (row: Row) => Effect.Effect<void, StoreFailed>
   /** The oldest open bundle is in the archive for good: its bytes are let go. */
   readonly confirm: (row: Row, height: number) => Effect.Effect<void, StoreFailed>
 }
@@ -171,6 +175,7 @@ export const make = Effect.gen(function* () {
         )
       }),
     mark: (row, to) => write({ ...row, state: to }),
+    leave: (row) => write({ ...row, state: "waiting", transfer: undefined }),
     confirm: Effect.fnUntraced(function* (row, height) {
       const { number, parts: count, reached, bundle, bytes, since, batch, commit } = row
       const { id: transfer, cost } = row.transfer! // what is confirmed has gone by one

@@ -70,7 +70,13 @@ const laneName = ({ source, slot, index, target, entry }: Kept): string =>
 const weight = ({ entry, proof }: Emitted): number => entry.item.length + proof.length
 
 /** Refusals that pass by themselves; after any other, only a change at the target helps. */
-const passing: ReadonlySet<Reason> = new Set(["overloaded", "store failed", "stopping", "timer early"])
+const passing: ReadonlySet<Reason> = new Set([
+  "overloaded",
+  "not anchored",
+  "store failed",
+  "stopping",
+  "timer early",
+])
 
 export interface Delivery {
   /** Tells that a message was given its slot: where that made a process, what waits for it goes. */

@@ -6,6 +6,7 @@ import * as Schema from "effect/Schema"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import { type ComputeUnknown, ModuleInvalid } from "../compute-unit/ComputeUnit.ts"
 import type { Refused } from "../runtime/Admission.ts"
+import { ArchiveUnavailable } from "../runtime/Archive.ts"
 import { StoreFailed } from "../runtime/Store.ts"
 import type { LogUnknown } from "../scheduler-unit/SchedulerUnit.ts"
 import type { Unreachable } from "./MessengerUnit.ts"
@@ -38,7 +39,7 @@ export const send = [
   refusal(413, ["too large"]),
   refusal(421, ["other scheduler", "other process"]),
   refusal(429, ["overloaded"]),
-  refusal(503, ["store failed", "stopping"]),
+  refusal(503, ["not anchored", "store failed", "stopping"]),
 ] as const
 
 export const tooLarge = refusal(413, ["too large"])
@@ -48,6 +49,7 @@ export const unknownTurn = refusal(404, ["not computed"])
 export const unknownAttestation = refusal(404, ["not attested"])
 export const unknownSnapshot = refusal(404, ["unknown snapshot"])
 export const unknownEngine = refusal(404, ["unknown engine"])
+export const notAnchored = refusal(404, ["not anchored"])
 
 /** A process or a slot that is not there. */
 export const unknownSlot = Schema.Struct({
@@ -77,6 +79,16 @@ export const storeFailed = Schema.Struct({
   cause: Schema.Literals(["full", "closed", "io"]),
 }).pipe(HttpApiSchema.status(503))
 
+/** Which gateway, about which transaction. */
+export const archiveUnavailable = Schema.Struct({
+  ...tag,
+  reason: Schema.Literal("archive unavailable"),
+  ...detail,
+  cause: Schema.Literals(["no answer", "busy", "refused", "wrong answer", "io", "full"]),
+  gateway: Schema.String,
+  transaction: Schema.UndefinedOr(Schema.String),
+}).pipe(HttpApiSchema.status(503))
+
 const refused = <const Reason extends string>(reason: Reason, detail: string) =>
   ({ _tag: "Refused", reason, detail }) as const
 
@@ -96,6 +108,12 @@ const refusals = {
     column,
   }),
   StoreFailed: ({ reason, detail }: StoreFailed) => ({ ...refused("store failed", detail), cause: reason }),
+  ArchiveUnavailable: ({ reason, detail, gateway, transaction }: ArchiveUnavailable) => ({
+    ...refused("archive unavailable", detail),
+    cause: reason,
+    gateway,
+    transaction,
+  }),
   /** A messenger that stands before another one, which did not answer. */
   Unreachable: ({ message }: Unreachable) => refused("unreachable", message),
 }
@@ -121,3 +139,11 @@ export const toModuleInvalid = (refusal: typeof moduleInvalid.Type | typeof tooL
 
 export const toStoreFailed = ({ detail, cause }: typeof storeFailed.Type): StoreFailed =>
   new StoreFailed({ reason: cause, detail })
+
+export const toArchiveUnavailable = ({
+  detail,
+  cause,
+  gateway,
+  transaction,
+}: typeof archiveUnavailable.Type): ArchiveUnavailable =>
+  new ArchiveUnavailable({ reason: cause, detail, gateway, transaction })

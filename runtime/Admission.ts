@@ -42,6 +42,7 @@ export type Reason =
   | "timer early"
   | "cron out of order"
   | "overloaded"
+  | "not anchored"
   | "store failed"
   | "stopping"
 

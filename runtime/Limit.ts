@@ -278,3 +278,12 @@ export const archivePollMs = 60_000
 /** ms after which an archive that failed is tried again: first and longest. */
 export const archiveRetryMsMin = 1_000
 export const archiveRetryMsMax = 60_000
+
+/**
+ * ms that a scheduler assigns while its oldest batch is not confirmed in the archive: a transaction that is mined in the
+ * tenth block after it takes 20 to 40 minutes to count, and one that gets lost is sent again and takes as long.
+ */
+export const leaseMs = 2 * 60 * 60 * 1_000
+
+/** Blocks on a bundle, its own included, before it counts: as many as a fork may take back. */
+export const archiveConfirmations = forkBlocksMax
