@@ -11,13 +11,29 @@ import * as SpeakUsage from "./SpeakUsage.ts"
 
 const dev = Command.make(
   "dev",
-  input("data", "host", "port", "logLevel", "sandboxWorkers", "cryptoWorkers", "memory"),
+  input(
+    "data",
+    "host",
+    "port",
+    "logLevel",
+    "sandboxWorkers",
+    "cryptoWorkers",
+    "memory",
+    "archive",
+    "arweave",
+    "wallet",
+    "spendingLimit",
+  ),
   (given) => later(async () => (await import("./DevCommand.ts")).dev(given)),
 ).pipe(
   said(
     "Run a node on this machine: scheduler, compute and messenger in one process, with an HTTP API.",
     ["heddle dev", "run a node on ./.heddle, at http://127.0.0.1:7734"],
     ["heddle dev --data /tmp/try --port 8000", "another folder, another port"],
+    [
+      "heddle dev --arweave https://arweave.net --wallet wallet.json --spending-limit 0.5",
+      "its log goes to Arweave, for half an AR at most",
+    ],
   ),
 )
 
