@@ -8,7 +8,6 @@ import fs from "node:fs/promises"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import type * as ArchiveUnitLocal from "../archive-unit/ArchiveUnitLocal.ts"
 import { Archive, type ArchiveUnavailable } from "../runtime/Archive.ts"
@@ -86,31 +85,30 @@ export const choose = (
   settings.arweave === "" ? Effect.succeed({ folder: settings.archive }) : onArweave(settings)
 
 /** The archive in a folder that can't be made yet, perhaps: whoever asks for it tries again, and is told why not. */
-const inFolder = (folder: string) =>
-  Effect.gen(function* () {
-    let made: Archive["Service"] | undefined
-    const open = Effect.suspend(() =>
-      made === undefined
-        ? Effect.tap(ArchiveFolder.make(folder), (archive) => Effect.sync(() => void (made = archive)))
-        : Effect.succeed(made),
-    )
-    const using = <A, E>(use: (archive: Archive["Service"]) => Effect.Effect<A, E>) =>
-      Effect.flatMap<Archive["Service"], ArchiveUnavailable, never, A, E, never>(open, use)
-    return Archive.of({
-      name: folder,
-      price: (bytes) => using((archive) => archive.price(bytes)),
-      prepare: (bundle) => using((archive) => archive.prepare(bundle)),
-      upload: (...all) => using((archive) => archive.upload(...all)),
-      status: (transfer) => using((archive) => archive.status(transfer)),
-      height: using(({ height }) => height),
-      find: (query) => Stream.unwrap(Effect.map(open, (archive) => archive.find(query))),
-      read: (found) => using((archive) => archive.read(found)),
-    })
+const inFolder = (folder: string): Archive["Service"] => {
+  let made: Archive["Service"] | undefined
+  const open = Effect.suspend(() =>
+    made === undefined
+      ? Effect.tap(ArchiveFolder.make(folder), (archive) => Effect.sync(() => void (made = archive)))
+      : Effect.succeed(made),
+  )
+  const using = <A, E>(use: (archive: Archive["Service"]) => Effect.Effect<A, E>) =>
+    Effect.flatMap<Archive["Service"], ArchiveUnavailable, never, A, E, never>(open, use)
+  return Archive.of({
+    name: folder,
+    price: (bytes) => using((archive) => archive.price(bytes)),
+    prepare: (bundle) => using((archive) => archive.prepare(bundle)),
+    upload: (...all) => using((archive) => archive.upload(...all)),
+    status: (transfer) => using((archive) => archive.status(transfer)),
+    height: using(({ height }) => height),
+    find: (query) => Stream.unwrap(Effect.map(open, (archive) => archive.find(query))),
+    read: (found) => using((archive) => archive.read(found)),
   })
+}
 
 export const layer = (archiving: Archiving) =>
   "folder" in archiving
-    ? Layer.effect(Archive, inFolder(archiving.folder))
+    ? Layer.sync(Archive, () => inFolder(archiving.folder))
     : ArchiveArweave.layer({ ...archiving, costMax: archiving.spendingLimit })
 
 /** What the archive unit has to know of it. */

@@ -4,6 +4,7 @@
  */
 import * as Command from "effect/cli/Command"
 import * as Settings from "../Settings.ts"
+import * as ArchiveUsage from "./ArchiveUsage.ts"
 import * as CheckUsage from "./CheckUsage.ts"
 import { input, later, said } from "./Inputs.ts"
 import * as ReadUsage from "./ReadUsage.ts"
@@ -52,6 +53,7 @@ export const heddle = Command.make("heddle").pipe(
     SpeakUsage.group,
     ReadUsage.group,
     CheckUsage.group,
+    ArchiveUsage.group,
   ]),
   said(
     "Actors whose ordered, signed message logs are permanent.",
