@@ -12,6 +12,7 @@
  * the next one begins: so nothing is left out, and nothing stands in two bundles.
  */
 import * as Effect from "effect/Effect"
+import * as Semaphore from "effect/Semaphore"
 import type { Transfer } from "../runtime/Archive.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as Hash from "../runtime/Hash.ts"
@@ -122,8 +123,17 @@ export const make = Effect.gen(function* () {
       Effect.sync(() => void open.set(row.number, row)),
     )
 
-  const withState = (next: State, then: (put: Put) => Effect.Effect<void, StoreFailed>) =>
-    Effect.tap(then(states.put([], next)), () => Effect.sync(() => void (state = next)))
+  const turns = yield* Semaphore.make(1)
+
+  /** One change at a time: two of one state would undo each other. What was committed is known here, come what may. */
+  const withState = (
+    change: (state: State) => State,
+    then: (put: Put) => Effect.Effect<void, StoreFailed>,
+  ): Effect.Effect<void, StoreFailed> =>
+    Effect.suspend(() => {
+      const next = change(state)
+      return Effect.tap(then(states.put([], next)), () => Effect.sync(() => void (state = next)))
+    }).pipe(Effect.uninterruptible, turns.withPermits(1))
 
   const queue: ArchiveQueue = {
     state: () => state,
@@ -157,30 +167,31 @@ export const make = Effect.gen(function* () {
           transfer: undefined,
         })
       }
-      const next = { ...state, next: state.next + made.length, batch: row.batch, commit: row.commit }
-      yield* withState(next, (put) =>
-        store.commit([
-          ...made.map((one) => rows.put([one.number], one)),
-          ...marked.map((mark) => marks.put(markKey(mark), true)),
-          put,
-        ]),
+      yield* withState(
+        (now) => ({ ...now, next: now.next + made.length, batch: row.batch, commit: row.commit }),
+        (put) =>
+          store.commit([
+            ...made.map((one) => rows.put([one.number], one)),
+            ...marked.map((mark) => marks.put(markKey(mark), true)),
+            put,
+          ]),
       )
       for (const one of made) open.set(one.number, one)
     }),
-    transfer: (row, transfer) =>
-      Effect.suspend(() => {
-        const cost = (transfer?.cost ?? 0n) - (row.transfer?.cost ?? 0n)
-        return withState({ ...state, spent: state.spent + cost }, (put) =>
-          write({ ...row, state: "waiting", transfer }, [put]),
-        )
-      }),
+    transfer: (row, transfer) => {
+      const cost = (transfer?.cost ?? 0n) - (row.transfer?.cost ?? 0n)
+      return withState(
+        (now) => ({ ...now, spent: now.spent + cost }),
+        (put) => write({ ...row, state: "waiting", transfer }, [put]),
+      )
+    },
     mark: (row, to) => write({ ...row, state: to }),
     leave: (row) => write({ ...row, state: "waiting", transfer: undefined }),
     confirm: Effect.fnUntraced(function* (row, height) {
       const { number, parts: count, reached, bundle, bytes, since, batch, commit } = row
       const { id: transfer, cost } = row.transfer! // what is confirmed has gone by one
-      const next = { ...state, bundles: state.bundles + 1, bytes: state.bytes + bytes }
-      yield* withState(next, (put) =>
+      const change = (now: State) => ({ ...now, bundles: now.bundles + 1, bytes: now.bytes + bytes })
+      yield* withState(change, (put) =>
         store.commit([
           rows.remove([number]),
           dones.put([number], { number, bundle, bytes, since, batch, commit, transfer, cost, height }),
