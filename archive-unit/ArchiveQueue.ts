@@ -41,6 +41,8 @@ export interface Row {
   readonly commit: number
   /** When the oldest batch or commit in it was made, in ms since 1970. */
   readonly oldest: number
+  /** When the oldest batch in it was decided, in ms since 1970; unset where there is none in it. */
+  readonly assigned: number | undefined
   readonly reached: ReadonlyArray<Reached>
   readonly state: "waiting" | "sent"
   readonly transfer: Transfer | undefined
@@ -68,14 +70,14 @@ export interface State {
 
 /** A thing that is archived once, by its hash; or the snapshots of a process, by its id, up to a slot. */
 export interface Mark {
-  readonly kind: "Module" | "Engine" | "Snapshot"
+  readonly kind: "Module" | "Engine" | "Data" | "Snapshot"
   readonly hash: Uint8Array
   /** 0 of what is no snapshot. */
   readonly slot: number
 }
 
 /** A bundle to be kept until it is confirmed. */
-export interface Closed extends Pick<Row, "batch" | "commit" | "oldest" | "reached" | "since"> {
+export interface Closed extends Pick<Row, "batch" | "commit" | "oldest" | "assigned" | "reached" | "since"> {
   readonly bundles: ReadonlyArray<{ readonly id: Id.Id; readonly bytes: Uint8Array }>
   readonly marks: ReadonlyArray<Mark>
 }
@@ -108,6 +110,8 @@ export interface ArchiveQueue {
   /** Notes the transfer by which a bundle goes, or that it goes by none any more. */
   readonly transfer: (row: Row, transfer: Transfer | undefined) => Effect.Effect<void, StoreFailed>
   readonly mark: (row: Row, state: "waiting" | "sent") => Effect.Effect<void, StoreFailed>
+  /** The bundle goes another way; what the one so far took stays spent. */
+  readonly leave: (row: Row) => Effect.Effect<void, StoreFailed>
   /** The oldest open bundle is in the archive for good: its bytes are let go. */
   readonly confirm: (row: Row, height: number) => Effect.Effect<void, StoreFailed>
 }
@@ -132,9 +136,11 @@ export const make = Effect.gen(function* () {
       return Effect.andThen(store.commit([...puts, states.put([], next)]), done)
     }).pipe(alone.withPermits(1), Effect.uninterruptible)
 
-  // Of a bundle that was being written when the node stopped.
+  // Of a bundle that was being written when the node stopped. What can't be taken away now is written over later.
   for (let number = state.next; parts.get(store, number, 0) !== undefined; number++)
-    yield* store.commit(parts.list(store, [number]).map((_, part) => parts.remove([number, part])))
+    yield* Effect.ignore(
+      store.commit(parts.list(store, [number]).map((_, part) => parts.remove([number, part]))),
+    )
 
   const queue: ArchiveQueue = {
     state: () => state,
@@ -187,6 +193,7 @@ export const make = Effect.gen(function* () {
       })).pipe(Effect.tap(() => Effect.sync(() => void open.set(row.number, written))))
     },
     mark: (row, to) => write({ ...row, state: to }),
+    leave: (row) => write({ ...row, state: "waiting", transfer: undefined }),
     confirm: Effect.fnUntraced(function* (row, height) {
       const { number, parts: count, reached, bundle, bytes, since, batch, commit } = row
       const { id: transfer, cost } = row.transfer! // what is confirmed has gone by one

@@ -152,6 +152,7 @@ export const open = Effect.fnUntraced(function* (
     attestation,
     module: named.module,
     engineBytes: named.engine,
+    data: named.data,
     /** Oldest first. Those after the newest whose state is attested are left out. */
     snapshots: Effect.fnUntraced(function* (_: Id.ProcessId) {
       const sorted = taken.toSorted((a, b) => a.head.slot - b.head.slot)

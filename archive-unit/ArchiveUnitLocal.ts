@@ -20,6 +20,7 @@ import { Archive, ArchiveRefused, type Progress, readBundle, type Transfer } fro
 import * as Feed from "../runtime/Feed.ts"
 import type * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
+import { Lease } from "../scheduler-unit/Lease.ts"
 import { type CommittedBatch, SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
 import * as ArchiveCost from "./ArchiveCost.ts"
 import * as ArchiveQueue from "./ArchiveQueue.ts"
@@ -38,10 +39,18 @@ export interface Options {
   readonly gatherMs?: number | undefined
   /** ms between two looks at bundles that are not confirmed. */
   readonly pollMs?: number | undefined
+  /**
+   * Whether the archive is a folder. A transfer into an archive of the other kind is then given up, for the operator has
+   * chosen another; what it took stays spent. Unset where there is one kind only.
+   */
+  readonly folder?: boolean | undefined
 }
 
 const wordsOf = (defect: unknown): { readonly message: string } =>
   defect instanceof Error ? defect : { message: String(defect) }
+
+const weightOf = (batch: CommittedBatch): number =>
+  BatchesContent.batchBytes(batch) + Bundling.referencedBytes(batch)
 
 /** What was gathered, with the bytes that it adds. */
 interface Weighed<A> {
@@ -53,6 +62,10 @@ const only = <A>(all: ReadonlyArray<Weighed<A>>): ReadonlyArray<A> => all.map(({
 
 const total = (all: ReadonlyArray<Weighed<unknown>>): number => all.reduce((sum, { bytes }) => sum + bytes, 0)
 
+/** When a batch was decided: of several timestamps, the one that repeats none from before. */
+const assignedAt = ({ entries }: CommittedBatch): number =>
+  entries.reduce((least, { assignment }) => Math.min(least, assignment.timestamp), Number.MAX_SAFE_INTEGER)
+
 export const make = Effect.fnUntraced(function* (options: Options) {
   const { spendingLimit, confirmations } = options
   const { gatherBytes = Limit.archiveGatherBytes, gatherMs = Limit.archiveGatherMs } = options
@@ -61,6 +74,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const scheduler = yield* SchedulerUnit
   const compute = yield* ComputeUnit
   const signer = yield* Signer
+  const lease = yield* Lease
   const queue = yield* ArchiveQueue.make
 
   let batches: Array<Weighed<CommittedBatch>> = []
@@ -93,15 +107,28 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     else room.closeUnsafe()
   }
 
-  const gather = <A>(into: () => Array<Weighed<A>>, weigh: (one: A) => number) =>
+  const gather = <A>(
+    into: () => Array<Weighed<A>>,
+    weigh: (one: A) => number,
+    madeAt: (one: A, now: number) => number = (_, now) => now,
+  ) =>
     Effect.fnUntraced(function* (one: A) {
-      since ??= yield* Clock.currentTimeMillis
+      const now = yield* Clock.currentTimeMillis
+      since = Math.min(since ?? now, madeAt(one, now)) // the clock may have been set back
       const bytes = weigh(one)
       into().push({ one, bytes })
       gathered += bytes
       look()
+      tellLease()
       yield* room.await
     })
+
+  /** When the oldest batch was decided that is not confirmed. */
+  const assigned = (): number | undefined => {
+    const inBundle = queue.open().find((row) => row.assigned !== undefined)?.assigned
+    return inBundle ?? (batches[0] && assignedAt(batches[0].one))
+  }
+  const tellLease = () => lease.unconfirmed(assigned())
 
   /** Waits until `holds`; it is asked again whenever there is news. */
   const until = (holds: () => boolean) =>
@@ -121,19 +148,28 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const signed = yield* Effect.forEach(pieces, (fields) => SignedItem.sign(signer, fields))
     const { batch, commit } = queue.state()
     const now = yield* Clock.currentTimeMillis
-    yield* queue.add({
-      bundles: Bundling.pack(signed),
-      marks,
-      reached: Bundling.reached(taken.batches),
-      batch: batch + taken.batches.length,
-      commit: commit + taken.commits.length,
-      since: now,
-      oldest: since ?? now,
-    })
-    batches = batches.slice(taken.batches.length)
-    commits = commits.slice(taken.commits.length)
-    gathered = total(batches) + total(commits)
-    since = batches.length + commits.length === 0 ? undefined : now
+    const [first] = taken.batches
+    // Not to be left between the commit and what is known of it here: the next bundle would have the same again.
+    yield* Effect.uninterruptible(
+      Effect.gen(function* () {
+        yield* queue.add({
+          bundles: Bundling.pack(signed),
+          marks,
+          reached: Bundling.reached(taken.batches),
+          batch: batch + taken.batches.length,
+          commit: commit + taken.commits.length,
+          since: now,
+          oldest: since ?? now,
+          assigned: first && assignedAt(first),
+        })
+        batches = batches.slice(taken.batches.length)
+        commits = commits.slice(taken.commits.length)
+        gathered = total(batches) + total(commits)
+        const [next] = only(batches)
+        since =
+          next === undefined ? (commits.length === 0 ? undefined : now) : Math.min(now, assignedAt(next))
+      }),
+    )
     look()
     news.publish()
     yield* Queue.offer(closed, undefined)
@@ -235,6 +271,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       else if (yield* archive.holds(transfer)) {
         yield* queue.confirm(row, status.height)
         progress.delete(transfer.id)
+        tellLease()
         news.publish()
       } else {
         first = false
@@ -242,6 +279,19 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       }
     }
   })
+
+  /** Says at once where the archive can't be reached, and gives up ways into another one. */
+  const begin = persist(
+    "sending",
+    Effect.gen(function* () {
+      yield* archive.height
+      for (const row of queue.open()) {
+        const { transfer } = row
+        const other = transfer !== undefined && (transfer.id === transfer.bundle) !== options.folder
+        if (other && options.folder !== undefined) yield* queue.leave(row)
+      }
+    }),
+  )
 
   const sending = Effect.gen(function* () {
     yield* persist(
@@ -257,16 +307,36 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     yield* queue.open().length === 0 ? wait : Effect.raceFirst(wait, Effect.sleep(pollMs))
   })
 
+  /** What was gathered by a node that stops is one bundle more, durable; the next start sends it. */
+  const closeLast = Effect.suspend(() =>
+    batches.length + commits.length === 0 || waitingBytes() >= Limit.archiveWaitingBytesMax
+      ? Effect.void
+      : Effect.interruptible(close),
+  ).pipe(Effect.timeoutOption(Limit.stopMsMax), Effect.ignore)
+  // First, so that it comes last: by then nothing else makes a bundle.
+  yield* Effect.addFinalizer(() => closeLast)
+
   const { batch, commit } = queue.state()
+  // Before anything can be asked of this unit: the lease is not given as long as it is not known how old the oldest is.
+  if ((yield* scheduler.nextBatch) > batch && assigned() === undefined)
+    yield* Stream.runForEach(Stream.take(scheduler.batches(batch), 1), (first) =>
+      Effect.sync(() => lease.unconfirmed(assignedAt(first))),
+    )
+  else tellLease()
   const followBatches = Stream.runForEach(
     scheduler.batches(batch),
-    gather(() => batches, BatchesContent.batchBytes),
+    gather(() => batches, weightOf, assignedAt),
   )
   const followCommits = Stream.runForEach(
     compute.commits(commit),
     gather(() => commits, TurnsContent.releaseBytes),
   )
-  for (const work of [followBatches, followCommits, Effect.forever(bundling), Effect.forever(sending)])
+  for (const work of [
+    followBatches,
+    followCommits,
+    Effect.forever(bundling),
+    Effect.andThen(begin, Effect.forever(sending)),
+  ])
     yield* Effect.forkScoped(work)
 
   const waiting = (row: ArchiveQueue.Row): Waiting => {

@@ -4,7 +4,7 @@
  * The attestations of many commits stand there under one signature, made for the archive: one of each commit's own would
  * take as much as a signed message where messages come one at a time.
  *
- * With a run of batches and a run of commits go the modules that its messages name and the engines that ran its turns,
+ * With a run of batches and a run of commits go the modules and data that its messages name and the engines of its turns,
  * each of them once in the life of a node, and now and then a snapshot of a process in it.
  */
 import * as Effect from "effect/Effect"
@@ -14,13 +14,14 @@ import { Signer } from "../identity/Signer.ts"
 import * as Archive from "../runtime/Archive.ts"
 import * as Assign from "../runtime/Assign.ts"
 import * as Bytes from "../runtime/Bytes.ts"
+import * as DataReference from "../runtime/DataReference.ts"
 import * as Hash from "../runtime/Hash.ts"
 import * as Id from "../runtime/Id.ts"
 import type * as Item from "../runtime/Item.ts"
 import * as Limit from "../runtime/Limit.ts"
 import * as Module from "../runtime/Module.ts"
 import { Store } from "../runtime/Store.ts"
-import type { CommittedBatch } from "../scheduler-unit/SchedulerUnit.ts"
+import { type CommittedBatch, SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
 import type { ArchiveQueue, Mark, Reached } from "./ArchiveQueue.ts"
 import * as BatchesContent from "./BatchesContent.ts"
 import * as Piece from "./Piece.ts"
@@ -128,6 +129,21 @@ const modulesNamed = (batches: ReadonlyArray<CommittedBatch>): ReadonlySet<Id.Id
   return named
 }
 
+/** What messages refer to, each once. */
+const referencesOf = (batches: ReadonlyArray<CommittedBatch>): ReadonlyMap<Id.Id, number> => {
+  const found = new Map<Id.Id, number>()
+  for (const { entries } of batches)
+    for (const { item } of entries) {
+      const reference = DataReference.find(Result.getOrThrow(Assign.read(item)))
+      if (reference !== undefined) found.set(reference.hash, reference.length)
+    }
+  return found
+}
+
+/** Bytes that a batch brings with it, beside its own. */
+export const referencedBytes = (batch: CommittedBatch): number =>
+  [...referencesOf([batch]).values()].reduce((sum, length) => sum + length, 0)
+
 const groupsOf = (commits: ReadonlyArray<Committed>) =>
   commits.flatMap(({ groups }) => groups.map(({ attestation }) => attestation))
 
@@ -179,6 +195,7 @@ export const cut = Effect.fnUntraced(function* (
   marked: ArchiveQueue["marked"],
 ) {
   const store = yield* Store
+  const scheduler = yield* SchedulerUnit
   const compute = yield* ComputeUnit
   const contents: Array<Content> = []
   const add = (content: Content & { readonly mark: Mark }) => void contents.push(content)
@@ -187,6 +204,12 @@ export const cut = Effect.fnUntraced(function* (
     const mark: Mark = { kind: "Module", hash: Id.toBytes(module), slot: 0 }
     const bytes = marked(mark) !== undefined ? undefined : Module.get(store, module)
     if (bytes !== undefined) add({ head: { type: "Module", module }, slots: [], bytes, mark })
+  }
+  for (const name of referencesOf(batches).keys()) {
+    const hash = Id.toBytes(name)
+    const mark: Mark = { kind: "Data", hash, slot: 0 }
+    const bytes = marked(mark) !== undefined ? undefined : yield* scheduler.data(name)
+    if (bytes !== undefined) add({ head: { type: "Data", hash }, slots: [], bytes, mark })
   }
   const attested = groupsOf(commits)
   const engines = new Map(attested.map(({ engine }) => [Bytes.toHex(engine), engine]))

@@ -1,4 +1,4 @@
-/** Named: modules and engines of an archive, which are true by their own hash. */
+/** Named: modules, engines and data of an archive, which are true by their own hash. */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Archive } from "../runtime/Archive.ts"
@@ -11,11 +11,12 @@ import type { Watch } from "./Contents.ts"
 export const make = (archive: Archive["Service"], { report, onBytes }: Watch) => {
   /** The first copy that is what its name says; undefined where there is none. */
   const get = Effect.fnUntraced(function* (
-    type: "Module" | "Engine",
+    type: "Module" | "Engine" | "Data",
+    tag: string,
     name: Id.Id,
     check: (bytes: Uint8Array) => Result.Result<Uint8Array, ContentChecks.ContentRefused>,
   ) {
-    for (const listed of yield* Catalog.list(archive, type, [{ name: type, values: [name] }])) {
+    for (const listed of yield* Catalog.list(archive, type, [{ name: tag, values: [name] }])) {
       const bytes = yield* ContentReader.read(archive, listed, report, onBytes)
       if (typeof bytes === "string") continue
       const checked = check(bytes)
@@ -25,8 +26,10 @@ export const make = (archive: Archive["Service"], { report, onBytes }: Watch) =>
     return undefined
   })
   return {
-    module: (id: Id.Id) => get("Module", id, (bytes) => ContentChecks.module(id, bytes)),
+    module: (id: Id.Id) => get("Module", "Module", id, (bytes) => ContentChecks.module(id, bytes)),
     engine: (id: Uint8Array) =>
-      get("Engine", Id.fromBytes(id), (bytes) => ContentChecks.hashed("Engine", id, bytes)),
+      get("Engine", "Engine", Id.fromBytes(id), (bytes) => ContentChecks.hashed("Engine", id, bytes)),
+    data: (hash: Id.Id) =>
+      get("Data", "Data-Hash", hash, (bytes) => ContentChecks.hashed("Data", Id.toBytes(hash), bytes)),
   }
 }

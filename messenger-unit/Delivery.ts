@@ -72,6 +72,7 @@ const weight = ({ entry, proof }: Emitted): number => entry.item.length + proof.
 /** Refusals that pass by themselves; after any other, only a change at the target helps. */
 const passing: ReadonlySet<Reason> = new Set([
   "overloaded",
+  "not anchored",
   "store failed",
   "stopping",
   "timer early",

@@ -235,6 +235,26 @@ const processes = HttpApiGroup.make("processes")
         "The state of a process after a slot. Its state root is what an attestation of that slot says, or it is worth nothing.",
       ),
     ),
+    HttpApiEndpoint.get("anchor", "/processes/:process/anchor", {
+      params: processPath,
+      success: Wire.Anchor,
+      error: Refusal.notAnchored,
+    }).annotateMerge(
+      said(
+        "Read how far a process is anchored",
+        "The newest slot that is confirmed in the node's archive, with all before it, and where.",
+      ),
+    ),
+    HttpApiEndpoint.get("archiveCost", "/processes/:process/archive-cost", {
+      params: processPath,
+      success: Wire.ArchiveCost,
+      error: [Refusal.unknownSlot, Refusal.archiveUnavailable],
+    }).annotateMerge(
+      said(
+        "Estimate what archiving a process takes",
+        "Measured on its log, as if nothing of it were archived yet. Nothing is spent.",
+      ),
+    ),
     HttpApiEndpoint.post("query", "/processes/:process/query", {
       params: processPath,
       payload: Wire.Query,
@@ -273,6 +293,14 @@ const node = HttpApiGroup.make("node")
       success: Schema.Array(Wire.Undelivered),
     }).annotateMerge(
       said("List what is not delivered", "Messages between processes that wait, why, and since when."),
+    ),
+    HttpApiEndpoint.get("archive", "/archive", {
+      success: Wire.ArchiveStatus,
+    }).annotateMerge(
+      said(
+        "Describe the archive",
+        "What is bundled, sent and confirmed, what it took, how far it is behind, and what it waits for.",
+      ),
     ),
     HttpApiEndpoint.get("engine", "/engines/:id", {
       params: { id: Wire.Id },

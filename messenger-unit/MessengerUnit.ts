@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
+import type * as ArchiveUnit from "../archive-unit/ArchiveUnit.ts"
 import type {
   Answer,
   ComputeUnknown,
@@ -17,6 +18,7 @@ import type {
   ViewProven,
 } from "../compute-unit/ComputeUnit.ts"
 import type { Refused } from "../runtime/Admission.ts"
+import type { ArchiveUnavailable } from "../runtime/Archive.ts"
 import type * as Attestation from "../runtime/Attestation.ts"
 import type * as Batch from "../runtime/Batch.ts"
 import type * as Id from "../runtime/Id.ts"
@@ -150,5 +152,13 @@ export class MessengerUnit extends Context.Service<
     readonly process: (process: Id.ProcessId) => Effect.Effect<ProcessInfo, LogUnknown | Unreachable>
     readonly processes: Effect.Effect<ReadonlyArray<ProcessInfo>, Unreachable>
     readonly outbox: Effect.Effect<ReadonlyArray<Undelivered>, Unreachable>
+    /** How far the node's archive is behind the node. */
+    readonly archive: Effect.Effect<ArchiveUnit.Status, Unreachable>
+    /** The newest slot of a process that is confirmed in the archive, with all before it. */
+    readonly anchor: (process: Id.ProcessId) => Effect.Effect<ArchiveUnit.Anchor | undefined, Unreachable>
+    /** Estimates what archiving a process takes; nothing is spent. */
+    readonly archiveCost: (
+      process: Id.ProcessId,
+    ) => Effect.Effect<ArchiveUnit.Cost, LogUnknown | ArchiveUnavailable | Unreachable>
   }
 >()("heddle/MessengerUnit") {}

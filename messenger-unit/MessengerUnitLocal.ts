@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
+import { ArchiveUnit } from "../archive-unit/ArchiveUnit.ts"
 import { ComputeUnit, ModuleInvalid } from "../compute-unit/ComputeUnit.ts"
 import type * as Id from "../runtime/Id.ts"
 import * as Item from "../runtime/Item.ts"
@@ -23,6 +24,7 @@ export const make = Effect.fnUntraced(function* (version: string) {
   const store = yield* Store
   const scheduler = yield* SchedulerUnit
   const compute = yield* ComputeUnit
+  const archive = yield* ArchiveUnit
   const delivery = yield* Delivery.make
   const noProof = new Uint8Array(0)
 
@@ -127,6 +129,9 @@ export const make = Effect.fnUntraced(function* (version: string) {
       ),
     ),
     outbox: delivery.undelivered,
+    archive: archive.status,
+    anchor: archive.anchor,
+    archiveCost: (process) => Effect.andThen(assigned(process, 0), archive.cost(process)),
   })
 })
 

@@ -78,6 +78,11 @@ export const make = Effect.fnUntraced(function* (url: string) {
   const reading = knowing(Refusal.unknownSlot, (refusal) => new LogUnknown(refusal))
   const computed = (process: Id.ProcessId) =>
     knowing(Refusal.unknownProcess, () => new ComputeUnknown({ process }))
+  const costing = knowing(Schema.Union([Refusal.unknownSlot, Refusal.archiveUnavailable]), (refusal) =>
+    refusal.reason === "archive unavailable"
+      ? Refusal.toArchiveUnavailable(refusal)
+      : new LogUnknown(refusal),
+  )
   const adding = knowing(
     Schema.Union([Refusal.moduleInvalid, Refusal.storeFailed, Refusal.tooLarge]),
     (refusal) =>
@@ -157,6 +162,9 @@ export const make = Effect.fnUntraced(function* (url: string) {
     process: (process) => reading(client.processes.get({ params: { process } })),
     processes: plain(client.processes.list()),
     outbox: plain(client.node.outbox()),
+    archive: plain(client.node.archive()),
+    anchor: (process) => optional(Refusal.notAnchored)(client.processes.anchor({ params: { process } })),
+    archiveCost: (process) => costing(client.processes.archiveCost({ params: { process } })),
   })
 })
 

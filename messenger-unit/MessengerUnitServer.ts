@@ -221,6 +221,17 @@ const processes = ({ bodies, answers, stopping }: Options) =>
           Effect.mapError(messenger.viewProof(params.process, query.name), Refusal.of),
         ),
       )
+      .handle("anchor", ({ params: { process } }) =>
+        MessengerUnit.use((messenger) => messenger.anchor(process)).pipe(
+          Effect.mapError(Refusal.of),
+          Effect.flatMap(
+            orRefuse("not anchored", `no slot of ${process} is confirmed in the archive of this node`),
+          ),
+        ),
+      )
+      .handle("archiveCost", ({ params }) =>
+        MessengerUnit.use((messenger) => Effect.mapError(messenger.archiveCost(params.process), Refusal.of)),
+      )
       .handle("snapshots", ({ params }) =>
         MessengerUnit.use((messenger) => Effect.mapError(messenger.snapshots(params.process), Refusal.of)),
       )
@@ -273,6 +284,7 @@ const node = HttpApiBuilder.group(MessengerApi, "node", (handlers) =>
         Effect.flatMap(orRefuse("unknown engine", `engine ${params.id} is not served here`)),
       ),
     )
+    .handle("archive", () => MessengerUnit.use(({ archive }) => Effect.mapError(archive, Refusal.of)))
     .handle("outbox", () => MessengerUnit.use(({ outbox }) => Effect.mapError(outbox, Refusal.of)))
     .handle("info", () => MessengerUnit.use(({ info }) => Effect.mapError(info, Refusal.of))),
 )

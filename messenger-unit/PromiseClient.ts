@@ -5,6 +5,7 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import type * as ArchiveUnit from "../archive-unit/ArchiveUnit.ts"
 import type { Answer, SnapshotInfo, Turn } from "../compute-unit/ComputeUnit.ts"
 import type * as Identity from "../identity/Identity.ts"
 import { Refused } from "../runtime/Admission.ts"
@@ -139,6 +140,12 @@ export interface PromiseClient extends AsyncDisposable {
   readonly process: (process: string) => Promise<ProcessInfo>
   readonly processes: () => Promise<ReadonlyArray<ProcessInfo>>
   readonly outbox: () => Promise<ReadonlyArray<Undelivered>>
+  /** How far the node's archive is behind the node. */
+  readonly archive: () => Promise<ArchiveUnit.Status>
+  /** The newest slot of a process that is confirmed in the archive, with all before it. */
+  readonly anchor: (process: string) => Promise<ArchiveUnit.Anchor | undefined>
+  /** Estimates what archiving a process takes; nothing is spent. */
+  readonly archiveCost: (process: string) => Promise<ArchiveUnit.Cost>
   /** Uploads guest code; gives its id. */
   readonly addModule: (code: Client.Code) => Promise<Id.Id>
   readonly module: (id: string) => Promise<Uint8Array | undefined>
@@ -312,6 +319,9 @@ export const make = (
     process: (process) => about(process, messenger.process),
     processes: () => run(messenger.processes),
     outbox: () => run(messenger.outbox),
+    archive: () => run(messenger.archive),
+    anchor: (process) => about(process, messenger.anchor),
+    archiveCost: (process) => about(process, messenger.archiveCost),
     addModule: (code) => run(Client.addModule(code, bundler)),
     module: (id) => run(Effect.flatMap(idOf(id, "module"), messenger.module)),
     engine: (text) => {

@@ -6,6 +6,7 @@ import * as Schema from "effect/Schema"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import { type ComputeUnknown, ModuleInvalid } from "../compute-unit/ComputeUnit.ts"
 import type { Refused } from "../runtime/Admission.ts"
+import { ArchiveUnavailable } from "../runtime/Archive.ts"
 import { StoreFailed } from "../runtime/Store.ts"
 import type { LogUnknown } from "../scheduler-unit/SchedulerUnit.ts"
 import type { Unreachable } from "./MessengerUnit.ts"
@@ -39,7 +40,7 @@ export const send = [
   refusal(421, ["other scheduler", "other process"]),
   refusal(424, ["data unavailable"]),
   refusal(429, ["overloaded"]),
-  refusal(503, ["store failed", "stopping"]),
+  refusal(503, ["not anchored", "store failed", "stopping"]),
 ] as const
 
 /** Bytes that no message can refer to, or that could not be kept. */
@@ -57,6 +58,7 @@ export const unknownTurn = refusal(404, ["not computed"])
 export const unknownAttestation = refusal(404, ["not attested"])
 export const unknownSnapshot = refusal(404, ["unknown snapshot"])
 export const unknownEngine = refusal(404, ["unknown engine"])
+export const notAnchored = refusal(404, ["not anchored"])
 
 /** A process or a slot that is not there. */
 export const unknownSlot = Schema.Struct({
@@ -86,12 +88,27 @@ export const storeFailed = Schema.Struct({
   cause: Schema.Literals(["full", "closed", "io"]),
 }).pipe(HttpApiSchema.status(503))
 
+/** Which gateway, about which transaction. */
+export const archiveUnavailable = Schema.Struct({
+  ...tag,
+  reason: Schema.Literal("archive unavailable"),
+  ...detail,
+  cause: Schema.Literals(["no answer", "busy", "refused", "wrong answer", "io", "full"]),
+  gateway: Schema.String,
+  transaction: Schema.UndefinedOr(Schema.String),
+}).pipe(HttpApiSchema.status(503))
+
 const refused = <const Reason extends string>(reason: Reason, detail: string) =>
   ({ _tag: "Refused", reason, detail }) as const
 
+type Sending = (typeof send)[number]["Type"]
+
+/** A refusal of admission; a reason that has no status is an error of the compiler. */
+const admission = (reason: Sending["reason"], detail: string): Sending => refused(reason, detail) as Sending // its reason is that of one of them
+
 /** Each error of the seam as a refusal. */
 const refusals = {
-  Refused: ({ reason, detail }: Refused) => refused(reason, detail),
+  Refused: ({ reason, detail }: Refused) => admission(reason, detail),
   LogUnknown: ({ process, slot, message }: LogUnknown) => ({
     ...refused(slot === 0 ? "unknown process" : "unknown slot", message),
     process,
@@ -105,6 +122,12 @@ const refusals = {
     column,
   }),
   StoreFailed: ({ reason, detail }: StoreFailed) => ({ ...refused("store failed", detail), cause: reason }),
+  ArchiveUnavailable: ({ reason, detail, gateway, transaction }: ArchiveUnavailable) => ({
+    ...refused("archive unavailable", detail),
+    cause: reason,
+    gateway,
+    transaction,
+  }),
   /** A messenger that stands before another one, which did not answer. */
   Unreachable: ({ message }: Unreachable) => refused("unreachable", message),
 }
@@ -136,3 +159,11 @@ export const toModuleInvalid = (refusal: typeof moduleInvalid.Type | typeof tooL
 
 export const toStoreFailed = ({ detail, cause }: typeof storeFailed.Type): StoreFailed =>
   new StoreFailed({ reason: cause, detail })
+
+export const toArchiveUnavailable = ({
+  detail,
+  cause,
+  gateway,
+  transaction,
+}: typeof archiveUnavailable.Type): ArchiveUnavailable =>
+  new ArchiveUnavailable({ reason: cause, detail, gateway, transaction })

@@ -306,3 +306,53 @@ export const NodeInfo = Schema.Struct({
   compute: Id,
   engine: EngineId,
 }).annotate({ identifier: "NodeInfo" })
+
+const winston = Schema.BigInt.annotate({ description: "winston as decimal text; 10^12 are one AR" })
+const bytes = Schema.Natural.annotate({ description: "bytes" })
+
+const Reach = Schema.Struct({
+  made: Schema.Natural.annotate({ description: "how many there are" }),
+  bundled: Schema.Natural.annotate({ description: "how many of them, from the first on, are in a bundle" }),
+  confirmed: Schema.Natural.annotate({ description: "and in one that is confirmed" }),
+}).annotate({ identifier: "ArchiveReach" })
+
+const WaitingBundle = Schema.Struct({
+  number: Schema.Natural,
+  bundle: Id,
+  bytes,
+  state: Schema.Literals(["waiting", "sent"]),
+  transfer: Schema.UndefinedOr(Id).annotate({ description: "the transaction, once there is one" }),
+  cost: Schema.UndefinedOr(winston),
+  sent: bytes,
+  total: bytes,
+  since: time,
+}).annotate({ identifier: "WaitingBundle", description: "a bundle that is not confirmed yet" })
+
+export const ArchiveStatus = Schema.Struct({
+  archive: Schema.String.annotate({ description: "where it goes, for people" }),
+  batches: Reach,
+  turns: Reach.annotate({ description: "commits of the compute unit" }),
+  waiting: Schema.Array(WaitingBundle),
+  bundles: Schema.Natural.annotate({ description: "bundles confirmed, ever" }),
+  bytes,
+  spent: winston,
+  spendingLimit: Schema.UndefinedOr(winston),
+  behindMs: Schema.Natural.annotate({
+    description: "ms since the oldest batch or commit that is not confirmed; 0 where all are",
+  }),
+  problem: Schema.UndefinedOr(Schema.String).annotate({ description: "what it waits for" }),
+}).annotate({ identifier: "ArchiveStatus" })
+
+export const Anchor = Schema.Struct({
+  slot,
+  head: Hash32,
+  transfer: Id.annotate({ description: "the transaction that has the slot" }),
+  height: Schema.Natural.annotate({ description: "the block that has the transaction" }),
+}).annotate({ identifier: "Anchor", description: "how far a process is confirmed in the archive" })
+
+export const ArchiveCost = Schema.Struct({
+  slots: Schema.Natural,
+  signedBytes: bytes.annotate({ description: "bytes of items and proofs, as they are signed" }),
+  bytes: bytes.annotate({ description: "bytes that would be stored" }),
+  winston,
+}).annotate({ identifier: "ArchiveCost" })

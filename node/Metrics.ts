@@ -22,7 +22,23 @@ const gauges = {
   outbox: Metric.gauge("heddle_outbox_waiting", {
     description: "Messages between processes that are not delivered",
   }),
+  bundlesWaiting: Metric.gauge("heddle_archive_bundles_waiting", {
+    description: "Bundles that are not confirmed in the archive",
+  }),
+  bytesWaiting: Metric.gauge("heddle_archive_bytes_waiting", { description: "Bytes of these" }),
+  behind: Metric.gauge("heddle_archive_behind_seconds", {
+    description: "Age of the oldest batch or commit that is not confirmed in the archive",
+  }),
+  bundles: Metric.gauge("heddle_archive_bundles_confirmed", {
+    description: "Bundles confirmed in the archive, ever",
+  }),
+  bytes: Metric.gauge("heddle_archive_bytes_confirmed", { description: "Bytes of these" }),
 }
+
+const spentGauge = Metric.gauge("heddle_archive_spent_winston", {
+  description: "Winston spent on the archive, ever",
+  bigint: true,
+})
 
 /** How a node stands, from what its units know. */
 export const health = Effect.gen(function* () {
@@ -41,6 +57,8 @@ export const health = Effect.gen(function* () {
 /** All of it in Prometheus's text format. */
 export const text = Effect.gen(function* () {
   const { processes, slots, computed, parked } = yield* health
+  const messenger = yield* MessengerUnit
+  const archive = yield* messenger.archive
   const values = {
     batches: yield* (yield* SchedulerUnit).nextBatch,
     commits: (yield* Store).commits(),
@@ -48,9 +66,15 @@ export const text = Effect.gen(function* () {
     parked,
     slots,
     queue: slots - computed,
-    outbox: (yield* (yield* MessengerUnit).outbox).length,
+    outbox: (yield* messenger.outbox).length,
+    bundlesWaiting: archive.waiting.length,
+    bytesWaiting: archive.waiting.reduce((sum, { bytes }) => sum + bytes, 0),
+    behind: archive.behindMs / 1_000,
+    bundles: archive.bundles,
+    bytes: archive.bytes,
   }
   for (const [name, gauge] of Object.entries(gauges))
     yield* Metric.update(gauge, values[name as keyof typeof values]) // same names
+  yield* Metric.update(spentGauge, archive.spent)
   return yield* PrometheusMetrics.format()
 })

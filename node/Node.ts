@@ -3,6 +3,7 @@
  * embedded substrate here and nowhere else.
  */
 import * as Layer from "effect/Layer"
+import * as ArchiveUnitLocal from "../archive-unit/ArchiveUnitLocal.ts"
 import * as ComputeUnitLocal from "../compute-unit/ComputeUnitLocal.ts"
 import * as SandboxWorkers from "../compute-unit/SandboxWorkers.ts"
 import type * as Identity from "../identity/Identity.ts"
@@ -13,9 +14,12 @@ import * as MessengerUnitLocal from "../messenger-unit/MessengerUnitLocal.ts"
 import * as Limit from "../runtime/Limit.ts"
 import * as StoreLmdb from "../runtime/StoreLmdb.ts"
 import * as AssignmentLogStore from "../scheduler-unit/AssignmentLogStore.ts"
+import * as Lease from "../scheduler-unit/Lease.ts"
 import * as SchedulerUnitLocal from "../scheduler-unit/SchedulerUnitLocal.ts"
+import * as Archiving from "./Archiving.ts"
 import * as Meter from "./Meter.ts"
 import * as RestoreMark from "./RestoreMark.ts"
+import * as Settings from "./Settings.ts"
 import { version } from "./Version.ts"
 
 export interface Options {
@@ -27,10 +31,14 @@ export interface Options {
   readonly cryptoWorkers: number
   /** MiB of memory that open processes may take together. */
   readonly memory?: number | undefined
+  /** Where it archives; a folder in the data folder where nothing is said. */
+  readonly archiving?: Archiving.Archiving | undefined
+  /** How it archives, where a test wants it otherwise. */
+  readonly archiveUnit?: Partial<ArchiveUnitLocal.Options> | undefined
 }
 
-/** All units of an embedded node, with the seams that they stand on. */
-export const layer = ({
+/** The units that do the work of a node, with the seams that they stand on. */
+export const units = ({
   dataFolder,
   identity,
   sandboxWorkers,
@@ -45,9 +53,21 @@ export const layer = ({
     Meter.sandbox.pipe(Layer.provide(SandboxWorkers.layer(sandboxWorkers))),
   )
   const scheduler = SchedulerUnitLocal.layer.pipe(Layer.provideMerge(AssignmentLogStore.layer))
-  return MessengerUnitLocal.layer(version).pipe(
-    Layer.provideMerge(ComputeUnitLocal.layer({ residentBytesMax: memory * 1024 * 1024 })),
+  return ComputeUnitLocal.layer({ residentBytesMax: memory * 1024 * 1024 }).pipe(
     Layer.provideMerge(scheduler),
     Layer.provideMerge(substrates),
   )
+}
+
+/** All units of an embedded node, and its archive. */
+export const layer = (options: Options) => {
+  const { archiving = { folder: Settings.archiveOf(options.dataFolder) } } = options
+  const archive = ArchiveUnitLocal.layer({ ...Archiving.unit(archiving), ...options.archiveUnit })
+  const node = MessengerUnitLocal.layer(version).pipe(
+    Layer.provideMerge(archive),
+    Layer.provideMerge(Archiving.layer(archiving)),
+    Layer.provideMerge(units(options)),
+  )
+  // Into a folder of its own nobody else can look: only what is anchored before all binds a scheduler to it.
+  return "folder" in archiving ? node : Layer.provide(node, Layer.succeed(Lease.Lease, Lease.make()))
 }

@@ -23,10 +23,12 @@ import * as SnapshotLog from "../compute-unit/SnapshotLog.ts"
 import type { Signer } from "../identity/Signer.ts"
 import { Archive } from "../runtime/Archive.ts"
 import * as Bytes from "../runtime/Bytes.ts"
+import type { DataReference } from "../runtime/DataReference.ts"
 import * as Id from "../runtime/Id.ts"
 import * as Module from "../runtime/Module.ts"
 import { Store } from "../runtime/Store.ts"
 import * as AssignmentLogStore from "../scheduler-unit/AssignmentLogStore.ts"
+import * as HeldData from "../scheduler-unit/HeldData.ts"
 import * as RestoreCheck from "./RestoreCheck.ts"
 import * as RestoreLog from "./RestoreLog.ts"
 import * as RestoreMark from "./RestoreMark.ts"
@@ -71,7 +73,7 @@ export interface Options {
 
 /** Something that the archive does not have, and without which a process can't go on. */
 export interface Missing {
-  readonly what: "module" | "engine"
+  readonly what: "module" | "engine" | "data"
   readonly id: Id.Id
 }
 
@@ -177,6 +179,20 @@ export const run = Effect.fnUntraced(function* (options: Options) {
       else yield* store.commit([Module.put(source)])
     }
   })
+  const held = yield* HeldData.make
+  const needData = Effect.fnUntraced(function* (references: ReadonlyArray<DataReference>) {
+    for (const reference of references) {
+      const { hash } = reference
+      if (asked.has(hash)) continue
+      asked.add(hash)
+      const bytes = held.get(hash) ?? (yield* named.data(hash))
+      if (bytes === undefined) missing.push({ what: "data", id: hash })
+      else {
+        yield* held.add(bytes)
+        yield* held.keep([reference])
+      }
+    }
+  })
   const engines = yield* EngineStore.make
   const needEngines = Effect.fnUntraced(function* (ids: Iterable<Id.Id>) {
     for (const id of ids) {
@@ -215,6 +231,7 @@ export const run = Effect.fnUntraced(function* (options: Options) {
     processes: chosen && new Set(chosen),
     readOnly,
     modules: needModules,
+    data: needData,
     onSlots: (checked) => say({ checked }),
   })
   if (chosen !== undefined) {
@@ -245,6 +262,7 @@ export const run = Effect.fnUntraced(function* (options: Options) {
   say({ phase: "running" })
   const checked = yield* RestoreCheck.check({
     log,
+    held,
     engines,
     scheduler,
     signer: readOnly ? undefined : signer,

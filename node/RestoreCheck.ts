@@ -10,12 +10,14 @@ import * as OutcomeLog from "../compute-unit/OutcomeLog.ts"
 import * as Replay from "../compute-unit/Replay.ts"
 import { Sandbox } from "../compute-unit/Sandbox.ts"
 import * as SnapshotLog from "../compute-unit/SnapshotLog.ts"
+import * as TurnRunner from "../compute-unit/TurnRunner.ts"
 import { Signer } from "../identity/Signer.ts"
 import type * as Attestation from "../runtime/Attestation.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import type * as Id from "../runtime/Id.ts"
 import type { AssignmentLog } from "../scheduler-unit/AssignmentLog.ts"
 import { SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
+import type { HeldData } from "../scheduler-unit/HeldData.ts"
 import * as SchedulerUnitStill from "../scheduler-unit/SchedulerUnitStill.ts"
 
 /** A process that was restored. */
@@ -36,6 +38,7 @@ export interface Checked {
 
 export interface Options {
   readonly log: AssignmentLog["Service"]
+  readonly held: HeldData
   readonly engines: EngineStore
   readonly scheduler: Id.Address
   /** Of the node, where it is the one that attests. */
@@ -87,13 +90,17 @@ const catchUp = Effect.fnUntraced(function* (
 
 /** Computes what is to be computed and opens each process as it was attested last. */
 export const check = Effect.fnUntraced(function* (options: Options) {
-  const { log, scheduler, attested, engines } = options
-  const still = SchedulerUnitStill.make(log, scheduler)
+  const { log, held, scheduler, attested, engines } = options
+  const still = SchedulerUnitStill.make(log, held, scheduler)
   const stuck = yield* catchUp(options, still)
   const sandbox = yield* Sandbox
   const outcomes = yield* OutcomeLog.make
   const replay = yield* Effect.provideService(
-    Replay.make(outcomes, yield* SnapshotLog.make),
+    Replay.make(
+      outcomes,
+      yield* SnapshotLog.make,
+      yield* Effect.provideService(TurnRunner.make, SchedulerUnit, still),
+    ),
     SchedulerUnit,
     still,
   )

@@ -13,6 +13,7 @@ import { Verifier } from "../identity/Verifier.ts"
 import type * as Admission from "../runtime/Admission.ts"
 import * as Assignment from "../runtime/Assignment.ts"
 import * as Bytes from "../runtime/Bytes.ts"
+import type { DataReference } from "../runtime/DataReference.ts"
 import type * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
 import type { Seen } from "../scheduler-unit/AssignmentLog.ts"
@@ -41,6 +42,8 @@ export interface Options<E> {
   readonly readOnly: boolean
   /** Told which modules the next entries run, before they are in the log. */
   readonly modules: (ids: ReadonlySet<Id.Id>) => Effect.Effect<void, E>
+  /** Told what the next entries refer to, before they are in the log. */
+  readonly data: (references: ReadonlyArray<DataReference>) => Effect.Effect<void, E>
   readonly onSlots: (slots: number) => void
 }
 
@@ -68,7 +71,7 @@ const partOf = ({ link, entries }: CommittedBatch, wanted: ReadonlyArray<LogEntr
 
 /** Puts batches of the run into the log until there are none. */
 export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
-  const { store, run, processes, readOnly, modules, onSlots } = options
+  const { store, run, processes, readOnly, modules, data, onSlots } = options
   const { log } = store
   const verifier = yield* Verifier
   let slots = 0
@@ -97,6 +100,7 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
     const examined = new Map<string, Follower.Examined>()
     const states = new Map<Id.ProcessId, Admission.LogState>()
     const needed = new Set<Id.Id>()
+    const referred: Array<DataReference> = []
     const examineAll = Effect.fnUntraced(function* ([process, entries]: readonly [
       Id.ProcessId,
       ReadonlyArray<LogEntry>,
@@ -106,11 +110,13 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
         examined.set(placeOf(entries[i]!.assignment), one)
         if (one.entry.slot === 0 && one.log.process !== undefined) needed.add(one.log.process.module)
         if (one.entry.upgrade !== undefined) needed.add(one.entry.upgrade.module)
+        if (one.entry.data !== undefined) referred.push(one.entry.data)
       }
       states.set(process, done.at(-1)!.log)
     })
     yield* Effect.forEach(all, examineAll, { concurrency: atOnce, discard: true })
     yield* modules(needed)
+    yield* data(referred)
     const restored = parts.map(({ link, wanted, leaves }): AssignmentLogStore.Restored => ({
       link,
       leaves,

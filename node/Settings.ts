@@ -13,6 +13,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Limit from "../runtime/Limit.ts"
+import * as Winston from "../runtime/Winston.ts"
 
 export const logLevels = ["debug", "info", "warning", "error", "none"] as const
 export type LogLevel = (typeof logLevels)[number]
@@ -28,6 +29,14 @@ export interface Settings {
   readonly cryptoWorkers: number
   /** MiB. */
   readonly memory: number
+  /** Folder of the archive, where none on Arweave is configured. */
+  readonly archive: string
+  /** URLs of gateways with commas between; empty switches Arweave off. */
+  readonly arweave: string
+  /** Path of the key file that pays; empty where there is none. */
+  readonly wallet: string
+  /** AR that may be spent, as decimal text; empty where nothing may. */
+  readonly spendingLimit: string
 }
 
 export type Name = keyof Settings
@@ -67,10 +76,14 @@ type Read = (value: unknown, base: string, home: string) => Result.Result<string
 const text = (value: unknown, form: string): Result.Result<string, string> =>
   typeof value === "string" && value !== "" ? Result.succeed(value) : Result.fail(`takes ${form}`)
 
-const folder: Read = (value, base, home) =>
-  Result.map(text(value, "the path of a folder"), (at) =>
-    path.resolve(base, at === "~" || at.startsWith("~/") ? path.join(home, at.slice(1)) : at),
-  )
+const at =
+  (form: string): Read =>
+  (value, base, home) =>
+    Result.map(text(value, form), (at) =>
+      path.resolve(base, at === "~" || at.startsWith("~/") ? path.join(home, at.slice(1)) : at),
+    )
+
+const folder = at("the path of a folder")
 
 const whole =
   (min: number, max: number): Read =>
@@ -87,6 +100,27 @@ const url: Read = (value) =>
       ? Result.succeed(at.replace(/\/+$/, ""))
       : Result.fail(`takes a URL such as http://127.0.0.1:7734, not ${JSON.stringify(at)}`),
   )
+
+/** An empty text switches it off. */
+const optional =
+  (read: Read): Read =>
+  (value, base, home) =>
+    value === "" ? Result.succeed("") : read(value, base, home)
+
+const urls: Read = (value, base, home) =>
+  Result.flatMap(text(value, "URLs with commas between, such as https://arweave.net"), (all) =>
+    all
+      .split(",")
+      .map((one) => url(one.trim(), base, home))
+      .reduce((done, next) =>
+        Result.flatMap(done, (before) => Result.map(next, (one) => `${before},${one}`)),
+      ),
+  )
+
+const amount: Read = (value) =>
+  typeof value === "string" && Winston.fromAr(value) !== undefined
+    ? Result.succeed(value)
+    : Result.fail(`takes an amount of AR as text, such as "0.5", not ${JSON.stringify(value)}`)
 
 const logLevel: Read = (value) =>
   logLevels.some((level) => level === value)
@@ -166,6 +200,34 @@ export const definitions: Readonly<Record<Name, Definition>> = {
     form: "number",
     read: whole(1, memoryMibMax),
   },
+  archive: {
+    flag: "archive",
+    variable: "HEDDLE_ARCHIVE",
+    description: "folder that the node's log is archived to, where no Arweave is configured",
+    form: "folder",
+    read: folder,
+  },
+  arweave: {
+    flag: "arweave",
+    variable: "HEDDLE_ARWEAVE",
+    description: "gateways to Arweave, with commas between; needs wallet and spendingLimit too",
+    form: "urls",
+    read: optional(urls),
+  },
+  wallet: {
+    flag: "wallet",
+    variable: "HEDDLE_WALLET",
+    description: "file of the Arweave key that pays",
+    form: "file",
+    read: optional(at("the path of an Arweave key file")),
+  },
+  spendingLimit: {
+    flag: "spending-limit",
+    variable: "HEDDLE_SPENDING_LIMIT",
+    description: "AR that may be spent in all, such as 0.5",
+    form: "AR",
+    read: optional(amount),
+  },
 }
 
 export const names = Object.keys(definitions) as ReadonlyArray<Name> // the keys of the line above
@@ -173,7 +235,7 @@ export const names = Object.keys(definitions) as ReadonlyArray<Name> // the keys
 /** One core is left to the thread that all others work for. */
 const workersDefault = Math.max(1, os.availableParallelism() - 1)
 
-const defaults = (folder: string, home: string): Omit<Settings, "url"> => ({
+const defaults = (folder: string, home: string): Omit<Settings, "url" | "archive"> => ({
   data: path.join(folder, ".heddle"),
   keys: path.join(home, ".heddle", "keys"),
   host: "127.0.0.1",
@@ -182,7 +244,13 @@ const defaults = (folder: string, home: string): Omit<Settings, "url"> => ({
   sandboxWorkers: workersDefault,
   cryptoWorkers: workersDefault,
   memory: Limit.residentMibDefault,
+  arweave: "",
+  wallet: "",
+  spendingLimit: "",
 })
+
+/** Where the archive of a data folder is that no other place is named for. */
+export const archiveOf = (data: string): string => path.join(data, "archive")
 
 interface File {
   readonly path: string
@@ -228,22 +296,30 @@ export const resolve = (
     return undefined
   }
   const standard = defaults(folder, home)
+  /** A default that follows from another setting. */
+  const following = (of: Name, what: string, make: (value: string | number) => string) => {
+    const { value, source } = settings.find(({ name }) => name === of)!
+    const from = source === "default" ? source : `default, ${what} of: ${source}`
+    return { value: make(value), source: from }
+  }
   for (const name of names) {
     const given = found(name)
     if (given === undefined) {
-      if (name !== "url") settings.push({ name, value: standard[name], source: "default" })
+      if (name === "archive")
+        settings.push({ name, ...following("data", "in the folder", (data) => archiveOf(String(data))) })
+      else if (name !== "url") settings.push({ name, value: standard[name], source: "default" })
       continue
     }
     const value = definitions[name].read(given.value, given.base, home)
     if (Result.isFailure(value)) return invalid(given.source, value.failure)
     settings.push({ name, value: value.success, source: given.source })
   }
-  if (!settings.some(({ name }) => name === "url")) {
+  if (!settings.some(({ name }) => name === "url"))
     // A caller on the node's machine finds it where it was told to listen.
-    const port = settings.find(({ name }) => name === "port")!
-    const source = port.source === "default" ? "default" : `default, with the port of: ${port.source}`
-    settings.splice(names.indexOf("url"), 0, { name: "url", value: `http://127.0.0.1:${port.value}`, source })
-  }
+    settings.splice(names.indexOf("url"), 0, {
+      name: "url",
+      ...following("port", "with the port", (port) => `http://127.0.0.1:${port}`),
+    })
   return Result.succeed(settings)
 }
 

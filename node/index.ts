@@ -61,6 +61,12 @@ export interface StartOptions extends PromiseClient.Options {
   readonly cryptoWorkers?: number | undefined
   /** MiB of memory that open processes may take together; those used longest ago wait on disk. */
   readonly memory?: number | undefined
+  /** Folder that the log is archived to; `archive` in the data folder where nothing is said. */
+  readonly archive?: string | undefined
+  /** Gateways to Arweave, with commas between; goes with `wallet` (a file) and `spendingLimit` (AR as text). */
+  readonly arweave?: string | undefined
+  readonly wallet?: string | undefined
+  readonly spendingLimit?: string | undefined
 }
 
 /** What programs use: the calls of the messenger, and the recomputation of what it serves. */
@@ -140,10 +146,14 @@ export const start = async ({
   logLevel = "warning",
   ...options
 }: StartOptions): Promise<EmbeddedNode> => {
-  const { sandboxWorkers, cryptoWorkers, memory } = options
+  const { sandboxWorkers, cryptoWorkers, memory, archive, arweave, wallet, spendingLimit } = options
   const { settings } = await Effect.runPromise(
     settingsOf({
       data: dataFolder,
+      archive,
+      arweave,
+      wallet,
+      spendingLimit,
       ...(sandboxWorkers === undefined ? {} : { sandboxWorkers: String(sandboxWorkers) }),
       ...(cryptoWorkers === undefined ? {} : { cryptoWorkers: String(cryptoWorkers) }),
       ...(memory === undefined ? {} : { memory: String(memory) }),
@@ -178,14 +188,20 @@ export const nodeLayer = ({
   sandboxWorkers,
   cryptoWorkers,
   memory,
+  archive = Settings.archiveOf(data),
+  arweave = "",
+  wallet = "",
+  spendingLimit = "",
 }: Pick<Settings.Settings, "data" | "sandboxWorkers" | "cryptoWorkers"> &
-  Partial<Pick<Settings.Settings, "memory">>) =>
+  Partial<Pick<Settings.Settings, "memory" | "archive" | "arweave" | "wallet" | "spendingLimit">>) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const Node = yield* Effect.promise(() => import("./Node.ts"))
       const NodeKey = yield* Effect.promise(() => import("./NodeKey.ts"))
+      const Archiving = yield* Effect.promise(() => import("./Archiving.ts"))
+      const archiving = yield* Archiving.choose({ archive, arweave, wallet, spendingLimit })
       const identity = yield* NodeKey.open(data)
-      return Node.layer({ dataFolder: data, identity, sandboxWorkers, cryptoWorkers, memory })
+      return Node.layer({ dataFolder: data, identity, sandboxWorkers, cryptoWorkers, memory, archiving })
     }),
   )
 
@@ -213,11 +229,13 @@ export { MessengerUnit, Unreachable } from "../messenger-unit/MessengerUnit.ts"
 export { NobodySpeaks, QueryFailed } from "../messenger-unit/PromiseClient.ts"
 export { ProofInvalid } from "../messenger-unit/ProvenView.ts"
 export { Refused } from "../runtime/Admission.ts"
+export { ArchiveUnavailable } from "../runtime/Archive.ts"
 export { ItemInvalid } from "../runtime/Item.ts"
 export { Store, StoreFailed, StoreUnavailable } from "../runtime/Store.ts"
 export { LogUnknown, SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
 export { SettingsInvalid } from "./Settings.ts"
 
+export type { Anchor, Cost as ArchiveCost, Status as ArchiveStatus } from "../archive-unit/ArchiveUnit.ts"
 export type { Answer, Query, SnapshotInfo, Turn, View, ViewProven } from "../compute-unit/ComputeUnit.ts"
 export type { StateDifference } from "../compute-unit/StateDifference.ts"
 export type { Trial } from "../compute-unit/Trial.ts"

@@ -45,6 +45,7 @@ export type Reason =
   | "timer early"
   | "cron out of order"
   | "overloaded"
+  | "not anchored"
   | "store failed"
   | "stopping"
 

@@ -318,3 +318,11 @@ export const archiveSnapshotsPerBundleBytes = 16 * 1024 * 1024
 
 /** Characters of a transaction's head as JSON: key, signature, and tags of 2,048 bytes with all that JSON adds to them. */
 export const gatewayHeadBytesMax = 16 * 1024
+/**
+ * ms that a scheduler assigns while its oldest batch is not confirmed in the archive: a transaction that is mined in the
+ * tenth block after it takes 20 to 40 minutes to count, and one that gets lost is sent again and takes as long.
+ */
+export const leaseMs = 2 * 60 * 60 * 1_000
+
+/** Blocks on a bundle, its own included, before it counts: as many as a fork may take back. */
+export const archiveConfirmations = forkBlocksMax

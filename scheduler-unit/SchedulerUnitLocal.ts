@@ -35,6 +35,7 @@ import * as Upgrade from "../runtime/Upgrade.ts"
 import { type Appended, AssignmentLog } from "./AssignmentLog.ts"
 import * as Cron from "./Cron.ts"
 import * as HeldData from "./HeldData.ts"
+import { Lease } from "./Lease.ts"
 import { type Accepted, LogUnknown, SchedulerUnit } from "./SchedulerUnit.ts"
 import * as Sequencer from "./Sequencer.ts"
 
@@ -65,6 +66,7 @@ export const make = Effect.gen(function* () {
   const signer = yield* Signer
   const verifier = yield* Verifier
   const held = yield* HeldData.make
+  const lease = yield* Lease
   const feed = Feed.make()
   const cronNews = yield* Queue.sliding<void>(1)
 
@@ -142,6 +144,14 @@ export const make = Effect.gen(function* () {
       return { ...one, seen, missing: is ? undefined : reference }
     })
     const { assigned, answers, states } = Sequencer.step(log.state, facts, now)
+    const lapsed = assigned.length > 0 ? lease.refusal(now) : undefined
+    if (lapsed !== undefined)
+      return answers.map((answer, i) => {
+        const { message, seen } = facts[i]!
+        // A repeat of what would have got a slot in this batch has none either.
+        const isOld = answer._tag === "Refused" || (answer._tag === "Repeat" && seen !== undefined)
+        return isOld ? accepted(message, answer) : Effect.fail(lapsed)
+      })
     if (assigned.length > 0) {
       const last = log.last()
       const tree = Batch.tree(assigned.map(({ assignment }) => assignment))

@@ -10,16 +10,25 @@ import type * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
 import * as Merkle from "../runtime/Merkle.ts"
 import type { AssignmentLog } from "./AssignmentLog.ts"
+import type { HeldData } from "./HeldData.ts"
 import { LogUnknown, SchedulerUnit } from "./SchedulerUnit.ts"
 
-export const make = (log: AssignmentLog["Service"], address: Id.Address): SchedulerUnit["Service"] => {
+const still = new Refused({
+  reason: "stopping",
+  detail: "no slots are given while the log is restored",
+})
+
+export const make = (
+  log: AssignmentLog["Service"],
+  held: HeldData,
+  address: Id.Address,
+): SchedulerUnit["Service"] => {
   const unknown = (process: Id.ProcessId, slot: number) => Effect.fail(new LogUnknown({ process, slot }))
   return SchedulerUnit.of({
     address,
-    submit: () =>
-      Effect.fail(
-        new Refused({ reason: "stopping", detail: "no slots are given while the log is restored" }),
-      ),
+    submit: () => Effect.fail(still),
+    addData: () => Effect.fail(still),
+    data: (hash) => Effect.sync(() => held.get(hash)),
     receipt: (process, slot) =>
       Effect.suspend(() => {
         const entry = log.entry(process, slot)

@@ -4,6 +4,7 @@ import project from "../package.json" with { type: "json" }
 import { type Import, imports, lineOf, list, parse, read, type SourceFile } from "./SourceFile.ts"
 
 const schedulerSeam = "scheduler-unit/SchedulerUnit.ts"
+const leaseSeam = "scheduler-unit/Lease.ts"
 const computeSeam = "compute-unit/ComputeUnit.ts"
 const archiveSeam = "archive-unit/ArchiveUnit.ts"
 
@@ -15,7 +16,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   ledger: ["runtime/", "identity/"],
   "scheduler-unit": ["runtime/", "identity/", "ledger/"],
   "compute-unit": ["runtime/", "identity/", "ledger/", schedulerSeam],
-  "archive-unit": ["runtime/", "identity/", "ledger/", schedulerSeam, computeSeam],
+  "archive-unit": ["runtime/", "identity/", "ledger/", schedulerSeam, leaseSeam, computeSeam],
   "messenger-unit": ["runtime/", "identity/", "privacy/", "ledger/", schedulerSeam, computeSeam, archiveSeam],
   node: [
     "runtime/",

@@ -4,6 +4,7 @@
  */
 import * as Command from "effect/cli/Command"
 import * as Settings from "../Settings.ts"
+import * as ArchiveUsage from "./ArchiveUsage.ts"
 import * as CheckUsage from "./CheckUsage.ts"
 import { input, later, said } from "./Inputs.ts"
 import * as ReadUsage from "./ReadUsage.ts"
@@ -12,13 +13,29 @@ import * as SpeakUsage from "./SpeakUsage.ts"
 
 const dev = Command.make(
   "dev",
-  input("data", "host", "port", "logLevel", "sandboxWorkers", "cryptoWorkers", "memory"),
+  input(
+    "data",
+    "host",
+    "port",
+    "logLevel",
+    "sandboxWorkers",
+    "cryptoWorkers",
+    "memory",
+    "archive",
+    "arweave",
+    "wallet",
+    "spendingLimit",
+  ),
   (given) => later(async () => (await import("./DevCommand.ts")).dev(given)),
 ).pipe(
   said(
     "Run a node on this machine: scheduler, compute and messenger in one process, with an HTTP API.",
     ["heddle dev", "run a node on ./.heddle, at http://127.0.0.1:7734"],
     ["heddle dev --data /tmp/try --port 8000", "another folder, another port"],
+    [
+      "heddle dev --arweave https://arweave.net --wallet wallet.json --spending-limit 0.5",
+      "its log goes to Arweave, for half an AR at most",
+    ],
   ),
 )
 
@@ -38,6 +55,7 @@ export const heddle = Command.make("heddle").pipe(
     ReadUsage.group,
     CheckUsage.group,
     RestoreUsage.group,
+    ArchiveUsage.group,
   ]),
   said(
     "Actors whose ordered, signed message logs are permanent.",

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { MessengerUnit } from "../../messenger-unit/MessengerUnit.ts"
+import * as Archiving from "../Archiving.ts"
 import * as HttpServer from "../HttpServer.ts"
 import * as Logs from "../Logs.ts"
 import * as Node from "../Node.ts"
@@ -23,24 +24,27 @@ export const dev = (input: Caller.Input) =>
   Effect.gen(function* () {
     const { settings } = yield* Caller.settings(input)
     const { data: dataFolder, host, port, logLevel, sandboxWorkers, cryptoWorkers, memory } = settings
+    const archiving = yield* Archiving.choose(settings)
     const stop = yield* Effect.forkChild(stopSignal, { startImmediately: true })
     const logs = Logs.layer(logLevel, process.stderr.isTTY)
     const identity = yield* NodeKey.open(dataFolder)
     const node = HttpServer.layer({ host, port }).pipe(
-      Layer.provideMerge(Node.layer({ dataFolder, identity, sandboxWorkers, cryptoWorkers, memory })),
+      Layer.provideMerge(
+        Node.layer({ dataFolder, identity, sandboxWorkers, cryptoWorkers, memory, archiving }),
+      ),
       Layer.provide(logs),
     )
     yield* Effect.gen(function* () {
-      const [url, info] = yield* Effect.all([
-        HttpServer.url,
-        MessengerUnit.use((messenger) => messenger.info),
-      ])
-      yield* Screen.show(input.json, { url, dataFolder, ...info }, () =>
+      const messenger = yield* MessengerUnit
+      const [url, info] = yield* Effect.all([HttpServer.url, messenger.info])
+      const { archive, problem } = yield* messenger.archive
+      yield* Screen.show(input.json, { url, dataFolder, archive, ...info }, () =>
         [
           `${Screen.styled("bold", "heddle")} ${info.version} runs at ${Screen.styled("cyan", url)}`,
           `  API    ${url}/docs`,
           `  data   ${dataFolder}`,
           `  node   ${info.scheduler}`,
+          `  archive ${archive}${problem === undefined ? "" : `, which waits: ${problem}`}`,
           ...(Screen.isTerminal() ? ["Ctrl-C stops it."] : []),
         ].join("\n"),
       )

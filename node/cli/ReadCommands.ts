@@ -89,9 +89,17 @@ export const follow = (input: Pick<LogInput, "from" | keyof OfProcess>) =>
 
 export const receipt = (input: OfProcess & { readonly slot: number }) =>
   Effect.gen(function* () {
-    const found = yield* Caller.connected(input, (messenger) => messenger.receipt(input.process, input.slot))
+    const [found, anchor] = yield* Caller.connected(input, (messenger) =>
+      Effect.all([messenger.receipt(input.process, input.slot), messenger.anchor(input.process)], {
+        concurrency: 2,
+      }),
+    )
     const { assignment, link, index } = found
-    yield* Screen.show(input.json, found, () =>
+    const anchored =
+      anchor !== undefined && anchor.slot >= assignment.slot
+        ? { transaction: anchor.transfer, height: anchor.height }
+        : undefined
+    yield* Screen.show(input.json, { ...found, anchored }, () =>
       [
         ["process", assignment.process],
         ["slot", String(assignment.slot)],
@@ -100,6 +108,10 @@ export const receipt = (input: OfProcess & { readonly slot: number }) =>
         ["batch", `${link.number}, place ${index}`],
         ["batch root", Bytes.toHex(link.root)],
         ["signature", `type ${link.signatureType}, ${link.signature.length} bytes`],
+        [
+          "anchored",
+          anchored === undefined ? "no" : `yes, by ${anchored.transaction} at height ${anchored.height}`,
+        ],
       ]
         .map(([name = "", value = ""]) => `${Screen.styled("dim", name.padEnd(10))}  ${value}`)
         .join("\n"),

@@ -75,7 +75,7 @@ const receipt = Command.make(
   },
   (given) => later(async () => (await import("./ReadCommands.ts")).receipt(given)),
 ).pipe(
-  said("Show the scheduler's signed statement that a slot was given.", [
+  said("Show the scheduler's signed statement that a slot was given, and whether the archive has the slot.", [
     "heddle receipt <process> 3 --json > receipt.json",
     "it convinces anyone, without the node",
   ]),

@@ -424,6 +424,73 @@ describe("nothing is paid twice", () => {
   )
 })
 
+describe("an operator who chooses another archive", () => {
+  /** A bundle on its way by a transaction, when the node stops and starts again with these options. */
+  const goingOn = Effect.fnUntraced(function* (options: Partial<ArchiveUnitLocal.Options>) {
+    const { node } = yield* counting()
+    const probe = ArchiveProbe.make((bytes) => BigInt(bytes))
+    const scope = yield* Scope.make()
+    yield* Scope.provide(unitOver(node, probe, { gatherMs: 0 }), scope)
+    yield* comes("it is sent", () => probe.statuses.size > 0)
+    yield* Scope.close(scope, Exit.void)
+    const unit = yield* unitOver(node, probe, { ...options, pollMs: 1_000 })
+    yield* comes("it is sent again, or not", () => probe.made.length > 1 || probe.statuses.size > 0)
+    yield* settle
+    return { unit, probe }
+  })
+
+  it.effect("has what is on its way sent there, and what was paid stays spent", () =>
+    Effect.gen(function* () {
+      const { unit, probe } = yield* goingOn({ folder: true })
+      yield* comes("it goes another way", () => probe.statuses.size > 1)
+      assert.strictEqual((yield* unit.status).spent, probe.made[0]!.cost + probe.made[1]!.cost)
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect("and comes to the same kind finds it where it was", () =>
+    Effect.gen(function* () {
+      const { probe } = yield* goingOn({ folder: false })
+      assert.strictEqual(probe.made.length, 1)
+    }).pipe(Effect.scoped),
+  )
+})
+
+describe("a unit that stops", () => {
+  it.effect("closes what it gathered, durably, whether or not anything can be sent", () =>
+    Effect.gen(function* () {
+      const { node } = yield* counting()
+      const probe = ArchiveProbe.make()
+      probe.down = "no network"
+      const scope = yield* Scope.make()
+      const stopping = yield* Scope.provide(unitOver(node, probe), scope)
+      yield* settle
+      assert.strictEqual((yield* stopping.status).batches.bundled, 0)
+      yield* Scope.close(scope, Exit.void)
+      probe.down = undefined
+      const unit = yield* unitOver(node, probe)
+      const { batches, waiting } = yield* unit.status
+      assert.strictEqual(batches.bundled, batches.made)
+      assert.strictEqual(waiting.length, 1)
+      yield* comes("it is sent", () => probe.bundles.size === 1)
+    }).pipe(Effect.scoped),
+  )
+
+  it.effect("says at once where its archive can't be reached", () =>
+    Effect.gen(function* () {
+      const node = yield* SmallNode.make()
+      const probe = ArchiveProbe.make()
+      probe.down = "no network"
+      const unit = yield* unitOver(node, probe)
+      yield* settle
+      assert.include((yield* unit.status).problem, "no network")
+      probe.down = undefined
+      yield* TestClock.adjust(60_000)
+      yield* settle
+      assert.isUndefined((yield* unit.status).problem)
+    }).pipe(Effect.scoped),
+  )
+})
+
 describe("the spending limit", () => {
   it.effect("is reached and not passed; what was sent is confirmed all the same", () =>
     Effect.gen(function* () {

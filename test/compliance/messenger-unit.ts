@@ -19,6 +19,7 @@ import * as Limit from "../../runtime/Limit.ts"
 import * as Message from "../../runtime/Message.ts"
 import * as Module from "../../runtime/Module.ts"
 import * as OutboxItem from "../../runtime/OutboxItem.ts"
+import * as ArchiveProbe from "../support/ArchiveProbe.ts"
 import * as Caller from "../support/Caller.ts"
 import * as SmallNode from "../support/SmallNode.ts"
 import * as StoreProbe from "../support/StoreProbe.ts"
@@ -62,10 +63,11 @@ export const messengerSuite = (
       probe: StoreProbe.StoreProbe,
     ) => Effect.Effect<A, E, Scope.Scope>,
     residentBytesMax?: number,
+    archived?: SmallNode.Archived,
   ) =>
     Effect.gen(function* () {
       const probe = StoreProbe.make()
-      const node = yield* SmallNode.make({ store: probe.store }, residentBytesMax)
+      const node = yield* SmallNode.make({ store: probe.store }, residentBytesMax, archived)
       return yield* body(yield* make(node), node, probe)
       // A store that fails is told of in the log, and here it fails on purpose.
     }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
@@ -627,5 +629,80 @@ export const messengerSuite = (
         }),
       ),
     )
+
+    it.live("says how far the archive is, what a process is anchored by, and what it waits for", () => {
+      const archive = ArchiveProbe.make((bytes) => BigInt(bytes))
+      return withNode(
+        (messenger, node) =>
+          Effect.gen(function* () {
+            const process = yield* spawned(messenger)
+            yield* messenger.turn(process, 0)
+            assert.isUndefined(yield* messenger.anchor(process))
+            const told = (holds: (status: Effect.Success<Messenger["archive"]>) => boolean) =>
+              SmallNode.until("the archive says so", Effect.map(node.messenger.archive, holds))
+            yield* Effect.forkChild(node.archive.flush)
+            yield* told(({ waiting }) => waiting[0]?.state === "sent")
+            const before = yield* messenger.archive
+            const [transfer] = archive.made
+            const { cost, id } = transfer!
+            assert.deepInclude(before, {
+              archive: "probe",
+              bundles: 0,
+              spent: cost,
+              spendingLimit: 10n ** 12n,
+            })
+            assert.deepInclude(before.waiting[0], { number: 0, state: "sent", transfer: id, cost })
+            assert.isUndefined(before.problem)
+
+            archive.mine()
+            yield* told(({ bundles }) => bundles === 1)
+            const after = yield* messenger.archive
+            assert.deepInclude(after, { bundles: 1, bytes: transfer!.bytes, waiting: [] })
+            assert.strictEqual(after.batches.confirmed, before.batches.bundled)
+            const [entry] = yield* messenger.log(process, 0, 1)
+            assert.deepStrictEqual(
+              alike(yield* messenger.anchor(process)),
+              alike({ slot: 0, head: entry!.assignment.head, transfer: id, height: 1 }),
+            )
+            assert.isUndefined(yield* messenger.anchor(nobody))
+
+            archive.down = "no network"
+            yield* add(messenger, process)
+            yield* Effect.forkChild(node.archive.flush)
+            yield* told(({ problem }) => problem !== undefined)
+            assert.include((yield* messenger.archive).problem, "no network")
+          }),
+        undefined,
+        { archive: archive.archive, pollMs: 20, spendingLimit: 10n ** 12n },
+      )
+    })
+
+    it.live("estimates what archiving a process takes, and says where the archive does not", () => {
+      const archive = ArchiveProbe.make((bytes) => 3n * BigInt(bytes))
+      return withNode(
+        (messenger) =>
+          Effect.gen(function* () {
+            const process = yield* spawned(messenger)
+            yield* add(messenger, process)
+            const cost = yield* messenger.archiveCost(process)
+            const entries = yield* messenger.log(process, 0, 10)
+            const signedBytes = entries.reduce((sum, { item, proof }) => sum + item.length + proof.length, 0)
+            assert.deepInclude(cost, { slots: 2, signedBytes, winston: 3n * BigInt(cost.bytes) })
+            assert.strictEqual(archive.paid.size, 0)
+            const unknown = yield* Effect.flip(messenger.archiveCost(nobody))
+            assert.deepInclude(unknown, { _tag: "LogUnknown", process: nobody })
+            archive.down = "no network"
+            assert.deepInclude(yield* Effect.flip(messenger.archiveCost(process)), {
+              _tag: "ArchiveUnavailable",
+              gateway: "probe",
+              transaction: undefined,
+              reason: "no answer",
+              detail: "no network",
+            })
+          }),
+        undefined,
+        { archive: archive.archive },
+      )
+    })
   })
 }

@@ -94,6 +94,7 @@ const statuses: Readonly<Record<Reason, number>> = {
   "other scheduler": 421,
   "other process": 421,
   overloaded: 429,
+  "not anchored": 503,
   "store failed": 503,
   stopping: 503,
 }
@@ -159,6 +160,8 @@ describe("refusals over HTTP", () => {
         refusedAs(yield* ask(`/v1/processes/${pid}/view/proof?name=count`), 404, "unknown process")
         refusedAs(yield* ask(`/v1/processes/${pid}/snapshots/0`), 404, "unknown snapshot")
         refusedAs(yield* ask(`/v1/data/${pid}`), 404, "unknown data")
+        refusedAs(yield* ask(`/v1/processes/${pid}/anchor`), 404, "not anchored")
+        refusedAs(yield* ask(`/v1/processes/${pid}/archive-cost`), 404, "unknown process")
         refusedAs(yield* ask(`/v1/modules/${pid}`), 404, "unknown module")
         refusedAs(yield* ask(`/v1/engines/${pid}`), 404, "unknown engine")
         const process = yield* SmallNode.spawn(node, ada, "heddle.on('Get', () => 1)")
@@ -522,7 +525,7 @@ describe("the OpenAPI document", () => {
         const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
           Object.values(methods).map((operation) => ({ path, ...operation })),
         )
-        assert.strictEqual(operations.length, 22)
+        assert.strictEqual(operations.length, 25)
         assert.strictEqual(new Set(operations.map(({ operationId }) => operationId)).size, operations.length)
         for (const { path, summary, description, parameters, responses } of operations) {
           assert.match(path, /^\/v1\//)

@@ -217,7 +217,7 @@ describe("delivery", () => {
       }),
   )
 
-  for (const reason of ["overloaded", "store failed", "stopping"] as const)
+  for (const reason of ["overloaded", "not anchored", "store failed", "stopping"] as const)
     it.effect(
       `tries again what passes by itself, after twice the time, and holds up nobody else: ${reason}`,
       () =>

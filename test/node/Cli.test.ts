@@ -42,6 +42,10 @@ const commands = [
   "diff",
   "debug",
   "import-ao",
+  "archive",
+  "archive status",
+  "archive cost",
+  "archive push",
 ]
 
 describe("help", () => {

@@ -15,6 +15,7 @@ import type * as HttpServer from "../../node/HttpServer.ts"
 import * as Meter from "../../node/Meter.ts"
 import { version } from "../../node/Version.ts"
 import * as Id from "../../runtime/Id.ts"
+import * as ArchiveProbe from "../support/ArchiveProbe.ts"
 import * as Caller from "../support/Caller.ts"
 import * as ServedNode from "../support/ServedNode.ts"
 import * as SmallNode from "../support/SmallNode.ts"
@@ -49,6 +50,37 @@ describe("HttpServer", () => {
       yield* node.messenger.turn(process, 0)
       const health: unknown = JSON.parse(yield* text(`${url}/health`))
       assert.deepStrictEqual(health, { ok: true, version, processes: 1, slots: 1, computed: 1, parked: 0 })
+    }),
+  )
+
+  it.live("says how far the archive is, as Prometheus reads it", () =>
+    Effect.gen(function* () {
+      const probe = ArchiveProbe.make(() => 2n ** 60n)
+      const node = yield* SmallNode.make({}, undefined, { archive: probe.archive, pollMs: 10 })
+      const url = yield* ServedNode.serve(node)
+      const value = Effect.fnUntraced(function* (name: string) {
+        const metrics = yield* text(`${url}/metrics`)
+        return new RegExp(`^heddle_archive_${name} (.+)$`, "m").exec(metrics)?.[1]
+      })
+      const process = yield* SmallNode.spawn(node, ada, "heddle.on('Get', () => 1)")
+      yield* node.messenger.turn(process, 0)
+      const flushing = yield* Effect.forkChild(node.archive.flush)
+      yield* SmallNode.until(
+        "it is sent",
+        Effect.map(node.archive.status, ({ waiting }) => waiting[0]?.state === "sent"),
+      )
+      const { bytes } = probe.made[0]!
+      assert.strictEqual(yield* value("bundles_waiting"), "1")
+      assert.strictEqual(yield* value("bytes_waiting"), String(bytes))
+      assert.isAbove(Number(yield* value("behind_seconds")), 0)
+      assert.strictEqual(yield* value("spent_winston"), String(2n ** 60n))
+      assert.strictEqual(yield* value("bundles_confirmed"), "0")
+      probe.mine()
+      yield* Fiber.join(flushing)
+      assert.strictEqual(yield* value("bundles_waiting"), "0")
+      assert.strictEqual(yield* value("behind_seconds"), "0")
+      assert.strictEqual(yield* value("bundles_confirmed"), "1")
+      assert.strictEqual(yield* value("bytes_confirmed"), String(bytes))
     }),
   )
 

@@ -26,6 +26,10 @@ const examples: Readonly<Record<Settings.Name, readonly [text: string, value: st
   sandboxWorkers: ["3", 3],
   cryptoWorkers: ["2", 2],
   memory: ["64", 64],
+  archive: ["/mnt/archive", "/mnt/archive"],
+  arweave: ["https://arweave.net/, http://127.0.0.1:1984", "https://arweave.net,http://127.0.0.1:1984"],
+  wallet: ["/etc/wallet.json", "/etc/wallet.json"],
+  spendingLimit: ["0.5", "0.5"],
 }
 
 describe("Settings", () => {
@@ -40,6 +44,10 @@ describe("Settings", () => {
         host: "127.0.0.1",
         port: 7734,
         logLevel: "info",
+        archive: path.join(folder, ".heddle", "archive"),
+        arweave: "",
+        wallet: "",
+        spendingLimit: "",
       })
       assert.isAtLeast(settings.sandboxWorkers, 1)
       assert.isAtLeast(settings.cryptoWorkers, 1)
@@ -94,6 +102,15 @@ describe("Settings", () => {
     }),
   )
 
+  it.effect("archives into the data folder, wherever that is", () =>
+    Effect.gen(function* () {
+      const folder = yield* Folder.make
+      const { settings, list } = yield* load(folder, { flags: { data: "/var/heddle" } })
+      assert.strictEqual(settings.archive, "/var/heddle/archive")
+      assert.include(list.find(({ name }) => name === "archive")?.source, "flag --data")
+    }),
+  )
+
   it.effect("starts relative paths at the working directory, and those of a file where the file lies", () =>
     Effect.gen(function* () {
       const folder = yield* Folder.make
@@ -124,6 +141,13 @@ describe("Settings", () => {
     ["data", 5],
     ["keys", ["a"]],
     ["host", {}],
+    ["archive", ""],
+    ["arweave", "arweave.net"],
+    ["arweave", "https://arweave.net,"],
+    ["wallet", 1],
+    ["spendingLimit", "half"],
+    ["spendingLimit", "0.0000000000001"],
+    ["spendingLimit", 0.5],
   ]
   it.effect.each(bad)("refuses %s = %j, by its place", ([name, value]) =>
     Effect.gen(function* () {
@@ -132,7 +156,7 @@ describe("Settings", () => {
       const inFile = yield* Effect.flip(load(folder))
       assert.deepInclude(inFile, { _tag: "SettingsInvalid", source: `file ${file}, "${name}"` })
       assert.include(inFile.detail, "takes ")
-      if (typeof value !== "string") return
+      if (typeof value !== "string" || value === "") return
       write(folder, {})
       const { flag, variable } = Settings.definitions[name]
       const inFlag = yield* Effect.flip(load(folder, { flags: { [name]: value } }))

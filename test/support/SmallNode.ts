@@ -5,6 +5,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import { ArchiveUnit } from "../../archive-unit/ArchiveUnit.ts"
+import * as ArchiveUnitLocal from "../../archive-unit/ArchiveUnitLocal.ts"
 import { ComputeUnit } from "../../compute-unit/ComputeUnit.ts"
 import * as ComputeUnitLocal from "../../compute-unit/ComputeUnitLocal.ts"
 import { Sandbox } from "../../compute-unit/Sandbox.ts"
@@ -14,6 +16,7 @@ import { Verifier } from "../../identity/Verifier.ts"
 import * as VerifierLocal from "../../identity/VerifierLocal.ts"
 import type { MessengerUnit } from "../../messenger-unit/MessengerUnit.ts"
 import * as MessengerUnitLocal from "../../messenger-unit/MessengerUnitLocal.ts"
+import { Archive } from "../../runtime/Archive.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import type * as Id from "../../runtime/Id.ts"
 import { Store } from "../../runtime/Store.ts"
@@ -34,9 +37,15 @@ export interface Seams {
   readonly sandbox: Sandbox["Service"]
 }
 
+/** Where a node archives, and how. Without one it archives nothing. */
+export interface Archived extends Partial<ArchiveUnitLocal.Options> {
+  readonly archive: Archive["Service"]
+}
+
 export interface SmallNode extends Seams {
   readonly scheduler: SchedulerUnit["Service"]
   readonly compute: ComputeUnit["Service"]
+  readonly archive: ArchiveUnit["Service"]
   readonly messenger: MessengerUnit["Service"]
 }
 
@@ -66,8 +75,40 @@ export const compute = (
     Effect.provideContext(contextOf(given)),
   )
 
+const reach = { made: 0, bundled: 0, confirmed: 0 }
+
+/** Archives nothing. */
+export const noArchive = ArchiveUnit.of({
+  status: Effect.succeed({
+    archive: "none",
+    batches: reach,
+    turns: reach,
+    waiting: [],
+    bundles: 0,
+    bytes: 0,
+    spent: 0n,
+    spendingLimit: undefined,
+    behindMs: 0,
+    problem: undefined,
+  }),
+  anchor: () => Effect.undefined,
+  cost: () => Effect.succeed({ slots: 0, signedBytes: 0, bytes: 0, winston: 0n }),
+  flush: Effect.void,
+})
+
+const archiveUnit = (archived: Archived | undefined) =>
+  archived === undefined
+    ? Effect.succeed(noArchive)
+    : ArchiveUnitLocal.make({ confirmations: 1, ...archived }).pipe(
+        Effect.provideService(Archive, archived.archive),
+      )
+
 /** Lives as long as the scope. Where processes may take fewer bytes, they are evicted, and have snapshots. */
-export const make = Effect.fnUntraced(function* (given: Partial<Seams> = {}, residentBytesMax?: number) {
+export const make = Effect.fnUntraced(function* (
+  given: Partial<Seams> = {},
+  residentBytesMax?: number,
+  archived?: Archived,
+) {
   const all = seams(given)
   const context = contextOf(all)
   const log = yield* Effect.provideContext(AssignmentLogStore.make, context)
@@ -76,19 +117,28 @@ export const make = Effect.fnUntraced(function* (given: Partial<Seams> = {}, res
     Effect.provideContext(context),
   )
   const unit = yield* compute(scheduler, all, residentBytesMax)
-  const messenger = yield* MessengerUnitLocal.make("test").pipe(
+  const units = Context.add(Context.make(SchedulerUnit, scheduler), ComputeUnit, unit)
+  const archive = yield* archiveUnit(archived).pipe(
+    Effect.provideContext(units),
     Effect.provideContext(context),
-    Effect.provideService(SchedulerUnit, scheduler),
-    Effect.provideService(ComputeUnit, unit),
   )
-  const node: SmallNode = { ...all, scheduler, compute: unit, messenger }
+  const messenger = yield* MessengerUnitLocal.make("test").pipe(
+    Effect.provideService(ArchiveUnit, archive),
+    Effect.provideContext(units),
+    Effect.provideContext(context),
+  )
+  const node: SmallNode = { ...all, scheduler, compute: unit, archive, messenger }
   return node
 })
 
 /** A node that is stopped by hand. */
-export const open = Effect.fnUntraced(function* (given: Partial<Seams>, residentBytesMax?: number) {
+export const open = Effect.fnUntraced(function* (
+  given: Partial<Seams>,
+  residentBytesMax?: number,
+  archived?: Archived,
+) {
   const scope = yield* Scope.make()
-  const node = yield* Scope.provide(make(given, residentBytesMax), scope)
+  const node = yield* Scope.provide(make(given, residentBytesMax, archived), scope)
   return { node, stop: Scope.close(scope, Exit.void) }
 })
 
