@@ -59,6 +59,7 @@ interface Waiting {
   readonly listed: Catalog.Listed
   /** By the tags, until the content was read. */
   first: number
+  read: boolean
 }
 
 /** Batches that hold something of these processes of one scheduler, each from a slot of its own on. */
@@ -70,10 +71,14 @@ export const ofProcesses = Effect.fnUntraced(function* (
 ) {
   const listed = yield* Catalog.list(archive, "Batches", [{ name: "Process", values: [...from.keys()] }])
   const library = yield* Contents.batches(archive, watch, scheduler)
-  const waiting: Array<Waiting> = byNumber(listed).map(({ listed: one, first }) => ({ listed: one, first }))
+  const waiting: Array<Waiting> = byNumber(listed).map(({ listed: one, first }) => ({
+    listed: one,
+    first,
+    read: false,
+  }))
   const lost: Array<Catalog.Listed> = []
   const slots = new Map(from)
-  let number = 0
+  let current: Waiting | undefined
   let batches: ReadonlyArray<CommittedBatch> = []
 
   /** What the processes lack up to a slot, if it is anything. */
@@ -84,47 +89,69 @@ export const ofProcesses = Effect.fnUntraced(function* (
     return end <= next ? undefined : Shelf.gap("slots", process, next, end - 1, claims)
   }
 
+  /** Reads a content that waits; one that is of no use waits no more. */
+  const look = Effect.fnUntraced(function* (one: Waiting) {
+    const content = yield* library.get(one.listed)
+    if (content === "lost") lost.push(one.listed)
+    if (typeof content === "string") {
+      waiting.splice(waiting.indexOf(one), 1)
+      return undefined
+    }
+    one.first = numbersOf(content).first
+    one.read = true
+    return content
+  })
+
   /** Opens the next content in the order of what they are found to hold, which tags need not say. */
   const open = Effect.gen(function* () {
     for (;;) {
       waiting.sort((a, b) => a.first - b.first)
       const [one, other] = waiting
       if (one === undefined) return false
-      const content = yield* library.get(one.listed)
-      if (content === "lost") lost.push(one.listed)
-      if (typeof content !== "string") {
-        one.first = numbersOf(content).first
-        if (other !== undefined && other.first < one.first) continue
-        batches = content.batches
-      }
+      const content = yield* look(one)
+      if (content === undefined || (other !== undefined && other.first < one.first)) continue
       waiting.shift()
+      current = one
+      batches = content.batches
       if (other !== undefined) yield* library.ahead(other.listed)
-      if (typeof content !== "string") return true
+      return true
     }
   })
 
-  const take = Effect.fnUntraced(function* ({ entries }: CommittedBatch) {
-    for (const { assignment } of entries) {
-      const { process, slot } = assignment
-      const next = slots.get(process)
-      if (next === undefined || slot < next) continue
+  /** Slots of a batch that are still to come. */
+  const fresh = ({ entries }: CommittedBatch) =>
+    entries.flatMap(({ assignment: { process, slot } }) =>
+      slot >= (slots.get(process) ?? Number.POSITIVE_INFINITY) ? [{ process, slot }] : [],
+    )
+
+  /** What is missing before a batch. */
+  const gapBefore = (batch: CommittedBatch) => {
+    const firsts = new Map(
+      fresh(batch)
+        .toReversed()
+        .map(({ process, slot }) => [process, slot]),
+    )
+    for (const [process, slot] of firsts) {
       const gap = lacking(process, slot)
-      if (gap !== undefined) return yield* gap
-      slots.set(process, slot + 1)
+      if (gap !== undefined) return gap
     }
-  })
+    return undefined
+  }
 
   const next: BatchRun["next"] = Effect.gen(function* () {
     for (;;) {
-      const batch = batches.find(
-        ({ link, entries }) =>
-          link.number >= number &&
-          entries.some(({ assignment: { process, slot } }) => slot >= (slots.get(process) ?? Infinity)),
-      )
+      const batch = batches.find((one) => fresh(one).length > 0)
       if (batch !== undefined) {
-        number = batch.link.number + 1
-        yield* take(batch)
-        return batch
+        const gap = gapBefore(batch)
+        if (gap === undefined) {
+          for (const { process, slot } of fresh(batch)) slots.set(process, slot + 1)
+          return batch
+        }
+        // What is missing may be in a content that says something else of itself.
+        const unread = waiting.find(({ read }) => !read)
+        if (unread === undefined) return yield* gap
+        yield* look(unread)
+        waiting.push(current!)
       }
       batches = []
       if (yield* open) continue

@@ -117,19 +117,27 @@ export const make = <A extends object>(
       return content
     }
     // Whether there is more: the next content that is what it says.
+    let after: Kept | undefined
     for (;;) {
-      const later = all
+      after = all
         .filter((kept) => isUseful(kept) && kept.range.first > number)
         .toSorted((a, b) => a.range.first - b.range.first)[0]
-      if (later === undefined) break
-      if (later.state === "read") return yield* missing(number, later.range.first - 1)
-      const content = yield* open(later)
-      if (content !== undefined && holds(later.range, number)) return content
+      if (after === undefined || after.state === "read") break
+      const content = yield* open(after)
+      if (content !== undefined && holds(after.range, number)) return content
     }
     // What is false was never there. What is lost was, by its tags.
     const lost = all.filter(({ range, state }) => state === "lost" && range.last >= number)
-    if (lost.length > 0) return yield* missing(number, Math.max(...lost.map(({ range }) => range.last)))
-    return undefined
+    if (after === undefined && lost.length === 0) return undefined
+    // What is missing may be in a content that says something else of itself.
+    for (const kept of all.filter(({ state }) => state === "claimed")) {
+      const content = yield* open(kept)
+      if (content !== undefined && holds(kept.range, number)) return content
+    }
+    return yield* missing(
+      number,
+      after === undefined ? Math.max(...lost.map(({ range }) => range.last)) : after.range.first - 1,
+    )
   })
 
   return { at }

@@ -3,6 +3,7 @@ import fs from "node:fs"
 import path from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import * as ArchiveSource from "../../archive-unit/ArchiveSource.ts"
 import type { Problem } from "../../archive-unit/ContentReader.ts"
 import * as PieceTags from "../../archive-unit/PieceTags.ts"
@@ -20,6 +21,7 @@ import * as Limit from "../../runtime/Limit.ts"
 import * as Archived from "../support/Archived.ts"
 import * as Caller from "../support/Caller.ts"
 import * as Folder from "../support/Folder.ts"
+import * as LogBook from "../support/LogBook.ts"
 import * as Lives from "../support/ManyLives.ts"
 import * as SmallNode from "../support/SmallNode.ts"
 
@@ -201,6 +203,29 @@ describe("ArchiveSource", () => {
           assert.strictEqual(reason, "not true")
           assert.include(detail, "other signer")
         }
+      }),
+    ),
+  )
+
+  it.live("takes no spawn message whose signature is that of another content", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { source } = yield* read((yield* bench()).archive)
+        const [spawn] = yield* source.log(process, 0, 1)
+        const item = Bytes.copy(spawn!.item)
+        const scheduler = Bytes.fromText(signer.address)
+        const at = Buffer.from(item).indexOf(scheduler)
+        item.set(Bytes.fromText(stranger.address), at)
+        const book = LogBook.make(stranger)
+        book.write({ process, item })
+        const [forged] = [...(yield* Stream.runCollect(Stream.take(book.service.batches(0), 1)))]
+        const { archive, put } = yield* bench([])
+        const transaction = yield* put(Archived.batchesOf([forged!]))
+        for (const one of all) yield* put(one)
+        const { audit, problems } = yield* read(archive)
+        assert.strictEqual((yield* audit()).finding, undefined)
+        assert.deepInclude(problems[0], { transaction, reason: "not true" })
+        assert.include(problems[0]!.detail, "is not its spawn message")
       }),
     ),
   )

@@ -25,6 +25,7 @@ import * as ArchiveFolder from "../../runtime/ArchiveFolder.ts"
 import * as Batch from "../../runtime/Batch.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import type * as Id from "../../runtime/Id.ts"
+import * as Module from "../../runtime/Module.ts"
 import * as Outcome from "../../runtime/Outcome.ts"
 import { Store } from "../../runtime/Store.ts"
 import * as StoreLmdb from "../../runtime/StoreLmdb.ts"
@@ -433,6 +434,56 @@ describe("Restore of a log in which something is inadmissible", () => {
   )
 })
 
+describe("Restore of a log written by hand", () => {
+  it.live("goes no further where the scheduler signed two logs", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const books = [LogBook.make(signer), LogBook.make(signer)] as const
+        for (const book of books)
+          for (let i = 0; i < 3; i++) yield* UnitOver.spawn(book, UnitOver.guest, { Anchored: String(i) })
+        const three = ({ service }: LogBook.LogBook) =>
+          Effect.map(Stream.runCollect(Stream.take(service.batches(0), 3)), (all) => [...all])
+        const [mine, other] = [yield* three(books[0]), yield* three(books[1])]
+        const { archive } = yield* archived([
+          Archived.batchesOf(mine.slice(0, 2)),
+          Archived.batchesOf(other.slice(2)),
+        ])
+        const broken = yield* Effect.flip(restore(archive))
+        assert.deepInclude(broken, { _tag: "LogBroken", process: undefined, slot: 2 })
+      }),
+    ),
+  )
+
+  it.live("brings the program of a process that was spawned and is nowhere yet", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const source = 'heddle.on("Make", (m) => heddle.spawn(m.tags.Module))'
+        const [code, childCode] = [source, UnitOver.guest].map((text) => Bytes.fromText(text))
+        const book = LogBook.make(signer)
+        const process = yield* UnitOver.spawn(book, source)
+        const make = yield* Effect.promise(() =>
+          UnitOver.ada.message(process, "Make", { Module: UnitOver.module }),
+        )
+        book.write({ process, item: make.bytes })
+        const { unit, store: computed } = yield* UnitOver.make(book.service, { sources: [source] })
+        assert.lengthOf((yield* unit.turn(process, 1)).outcome.outbox, 1)
+        const batches = yield* Stream.runCollect(Stream.take(book.service.batches(0), 2))
+        const { turns } = yield* Archived.contents(computed)
+        const modules = [code!, childCode!].map((bytes): Archived.Made => ({
+          head: { type: "Module", module: Module.id(bytes) },
+          slots: [],
+          bytes,
+        }))
+        const { archive } = yield* archived([...modules, Archived.batchesOf([...batches]), ...turns])
+        for (const full of [false, true]) {
+          const { store } = yield* restore(archive, { full })
+          assert.isDefined(Module.get(store, UnitOver.module))
+        }
+      }),
+    ),
+  )
+})
+
 describe("Restore of some processes", () => {
   it.live("has them alone, opens their receipts and proofs, and never gives a batch number again", () =>
     Effect.scoped(
@@ -468,6 +519,16 @@ describe("Restore of some processes", () => {
               )
               for (const { reason } of held) assert.include(reason, "unknown process")
               const next = yield* node.scheduler.nextBatch
+              // Followers get what is here, and are not held up by what is not.
+              const here = (yield* logOf(store)).processes().reduce((sum, one) => sum + one.nextSlot, 0)
+              const followed: Array<Id.ProcessId> = []
+              yield* node.scheduler.batches(0).pipe(
+                Stream.takeUntil(({ link }) => link.number === next - 1),
+                Stream.runForEach(({ entries }) =>
+                  Effect.sync(() => followed.push(...entries.map(({ assignment }) => assignment.process))),
+                ),
+              )
+              assert.deepStrictEqual([followed.length, new Set(followed)], [here, new Set(chosen)])
               const { slot } = yield* SmallNode.send(node, Lives.ada, ids.upgraded, "Add")
               yield* Lives.rest
               assert.strictEqual(yield* view(node, ids.upgraded, "n"), 502)
@@ -487,6 +548,25 @@ describe("Restore of some processes", () => {
               assert.strictEqual(proven.value, "5")
             }),
           )
+        }
+      }),
+    ),
+  )
+
+  it.live("finds them whatever the tags of their contents say", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const claimed = contents.batches.map((one, i): Archived.Made => {
+          const number = 900 - i
+          const head = { ...one.head, firstBatch: number, lastBatch: number } as Archived.Made["head"]
+          return { ...one, head, slots: one.slots.map((range) => ({ ...range, first: 0, last: 99 })) }
+        })
+        const { archive } = yield* archived([...contents.modules, ...claimed, ...contents.turns])
+        const processes = [ids.parent, ids.plain]
+        for (const chosen of [processes, []]) {
+          const { report, store } = yield* restore(archive, { processes: chosen })
+          assert.isTrue(report.processes.every(({ equal }) => equal === true))
+          assert.deepStrictEqual(yield* shown(store, processes), yield* shown(whole, processes))
         }
       }),
     ),
