@@ -42,6 +42,8 @@ const commands = [
   "diff",
   "debug",
   "import-ao",
+  "restore",
+  "archive",
 ]
 
 describe("help", () => {
