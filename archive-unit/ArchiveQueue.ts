@@ -91,6 +91,9 @@ const states = Table.make<[], State>("archive-state")
 
 const empty: State = { next: 0, batch: 0, commit: 0, spent: 0n, bundles: 0, bytes: 0 }
 
+/** What a node begins with whose batches and commits up to these numbers came out of an archive: none goes there again. */
+export const restored = (batch: number, commit: number): Put => states.put([], { ...empty, batch, commit })
+
 const partBytes = Limit.snapshotPartBytesMax
 
 const markKey = ({ kind, hash }: Omit<Mark, "slot">): [Uint8Array, Uint8Array] => [Bytes.fromText(kind), hash]

@@ -84,8 +84,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   let since: number | undefined
   /** What each kind of work waits for. */
   const problems = new Map<"bundling" | "sending", string>()
-  /** Who wants a bundle closed now. */
+  /** How many want a bundle closed now, and how many wait for one to be confirmed. */
   let flushing = 0
+  let waitedFor = 0
   const progress = new Map<Id.Id, Progress>()
   /** Open while there is room for more to be gathered; while something is; while it is enough. */
   const [room, some, enough] = [true, false, false].map((open) => Latch.makeUnsafe(open)) as [
@@ -304,7 +305,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       }),
     )
     const wait = Queue.take(closed)
-    yield* queue.open().length === 0 ? wait : Effect.raceFirst(wait, Effect.sleep(pollMs))
+    const waitMs = waitedFor > 0 ? Math.min(pollMs, Limit.archiveFlushPollMs) : pollMs
+    yield* queue.open().length === 0 ? wait : Effect.raceFirst(wait, Effect.sleep(waitMs))
   })
 
   /** What was gathered by a node that stops is one bundle more, durable; the next start sends it. */
@@ -380,21 +382,24 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     return now
   })
 
+  const counting = <A, E, R>(count: (by: 1 | -1) => void, effect: Effect.Effect<A, E, R>) =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => count(1)),
+      () => effect,
+      () => Effect.sync(() => count(-1)),
+    )
+
   const flush = Effect.gen(function* () {
     const [made, done] = [yield* scheduler.nextBatch, yield* compute.nextCommit]
     const isBundled = () => queue.state().batch >= made && queue.state().commit >= done
-    flushing++
-    look()
-    yield* Effect.ensuring(
-      until(isBundled),
-      Effect.sync(() => {
-        flushing--
-        look()
-      }),
-    )
+    yield* counting((by) => {
+      flushing += by
+      look()
+    }, until(isBundled))
     const last = queue.state().next
+    yield* Queue.offer(closed, undefined) // it may sleep for longer than one who waits should
     yield* until(() => queue.open().every(({ number }) => number >= last))
-  })
+  }).pipe((all) => counting((by) => void (waitedFor += by), all))
 
   return ArchiveUnit.of({
     status,

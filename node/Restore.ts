@@ -8,6 +8,7 @@
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as ArchiveQueue from "../archive-unit/ArchiveQueue.ts"
 import * as BatchRun from "../archive-unit/BatchRun.ts"
 import type { Listed } from "../archive-unit/Catalog.ts"
 import type { Problem } from "../archive-unit/ContentReader.ts"
@@ -253,6 +254,7 @@ export const run = Effect.fnUntraced(function* (options: Options) {
     onTurns: (computed) => say({ computed }),
   })
 
+  const commit = outcomes.nextRelease()
   say({ phase: "snapshots" })
   const snapshots = yield* RestoreSnapshots.restore(
     { archive, watch, log, outcomes, snapshots: yield* SnapshotLog.make, engines },
@@ -270,7 +272,8 @@ export const run = Effect.fnUntraced(function* (options: Options) {
     residentBytesMax,
     onSlots: (computed, slots) => say({ computed, slots }),
   })
-  yield* store.commit([RestoreMark.removal])
+  // What is run again from here on is new to the archive; all before it came from there.
+  yield* store.commit([ArchiveQueue.restored((log.last()?.number ?? -1) + 1, commit), RestoreMark.removal])
   const made: Report = { scheduler, readOnly, processes: checked, snapshots, problems, missing }
   return made
 })

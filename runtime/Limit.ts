@@ -326,3 +326,6 @@ export const leaseMs = 2 * 60 * 60 * 1_000
 
 /** Blocks on a bundle, its own included, before it counts: as many as a fork may take back. */
 export const archiveConfirmations = forkBlocksMax
+
+/** The same while somebody waits for a bundle to be confirmed. */
+export const archiveFlushPollMs = 1_000

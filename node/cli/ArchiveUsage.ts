@@ -1,6 +1,7 @@
-/** Usage of the commands about the permanent log: archive status, cost, push. */
+/** Usage of the commands about the permanent log: restore, archive status, cost, push, fetch. */
 import * as Command from "effect/cli/Command"
 import { input, later, processId, said, talking, text } from "./Inputs.ts"
+import * as RestoreUsage from "./RestoreUsage.ts"
 
 const status = Command.make("status", talking, (given) =>
   later(async () => (await import("./ArchiveCommands.ts")).status(given)),
@@ -42,11 +43,11 @@ const push = Command.make(
 )
 
 const archive = Command.make("archive").pipe(
-  Command.withSubcommands([status, cost, push]),
-  said("The permanent log: how far it is, what it costs, and moving it to Arweave.", [
+  Command.withSubcommands([status, cost, push, RestoreUsage.fetch]),
+  said("The permanent log: how far it is, what it costs, moving it to Arweave, reading it back.", [
     "heddle archive status",
     "what is stored, sent and confirmed",
   ]),
 )
 
-export const group = { group: "Keep", commands: [archive] } as const
+export const group = { group: "Keep", commands: [RestoreUsage.restore, archive] } as const

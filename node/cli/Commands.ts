@@ -8,7 +8,6 @@ import * as ArchiveUsage from "./ArchiveUsage.ts"
 import * as CheckUsage from "./CheckUsage.ts"
 import { input, later, said } from "./Inputs.ts"
 import * as ReadUsage from "./ReadUsage.ts"
-import * as RestoreUsage from "./RestoreUsage.ts"
 import * as SpeakUsage from "./SpeakUsage.ts"
 
 const dev = Command.make(
@@ -54,7 +53,6 @@ export const heddle = Command.make("heddle").pipe(
     SpeakUsage.group,
     ReadUsage.group,
     CheckUsage.group,
-    RestoreUsage.group,
     ArchiveUsage.group,
   ]),
   said(

@@ -9,7 +9,7 @@ const from = Flag.String("from").pipe(
   Flag.withMetavar("folder|url"),
 )
 
-const restoreCommand = Command.make(
+export const restore = Command.make(
   "restore",
   {
     ...input("data", "sandboxWorkers", "cryptoWorkers", "memory"),
@@ -41,7 +41,7 @@ const restoreCommand = Command.make(
   ),
 )
 
-const fetch = Command.make(
+export const fetch = Command.make(
   "fetch",
   { json: yes("json", "print JSON for machines"), process: processId, from },
   (given) => later(async () => (await import("./RestoreCommands.ts")).fetch(given)),
@@ -51,13 +51,3 @@ const fetch = Command.make(
     "its state root, and what was wrong with which piece",
   ]),
 )
-
-const archive = Command.make("archive").pipe(
-  Command.withSubcommands([fetch]),
-  said("What is kept of processes outside their node.", [
-    "heddle archive fetch <process> --from ./archive",
-    "",
-  ]),
-)
-
-export const group = { group: "Archive", commands: [restoreCommand, archive] } as const

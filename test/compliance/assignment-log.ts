@@ -9,6 +9,7 @@ import * as Assignment from "../../runtime/Assignment.ts"
 import * as Batch from "../../runtime/Batch.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import type * as Id from "../../runtime/Id.ts"
+import * as Merkle from "../../runtime/Merkle.ts"
 import * as Item from "../../runtime/Item.ts"
 import * as Message from "../../runtime/Message.ts"
 import * as OutboxItem from "../../runtime/OutboxItem.ts"
@@ -127,6 +128,8 @@ export const assignmentLogSuite = <E>(name: string, make: Effect.Effect<Bench, E
         Effect.sync(() => {
           assert.strictEqual(log.last(), undefined)
           assert.strictEqual(log.batch(0), undefined)
+          assert.strictEqual(log.batchFrom(0), undefined)
+          assert.strictEqual(log.leaves(0), undefined)
           assert.strictEqual(log.entry(ada.process, 0), undefined)
           assert.deepStrictEqual(log.entries(ada.process, 0, 10), [])
           assert.deepStrictEqual(log.processes(), [])
@@ -156,8 +159,13 @@ export const assignmentLogSuite = <E>(name: string, make: Effect.Effect<Bench, E
               const found = opened.batch(number)!
               assert.deepEqual(link(found.link), link(batch.link))
               assert.deepEqual(found.entries.map(entry), batch.entries.map(entry))
+              assert.deepEqual(link(opened.batchFrom(number)!.link), link(batch.link))
+              const sealed = opened.leaves(number)!
+              assert.deepEqual(link(sealed.link), link(batch.link))
+              assert.deepEqual(shown(Merkle.root(sealed.leaves)), shown(batch.link.root))
             }
             assert.strictEqual(opened.batch(3), undefined)
+            assert.strictEqual(opened.batchFrom(3), undefined)
             for (const { process } of [ada, bob]) {
               const own = all.filter(({ assignment }) => assignment.process === process)
               assert.deepEqual(opened.entries(process, 0, 100).map(entry), own.map(entry))

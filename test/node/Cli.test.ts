@@ -42,10 +42,12 @@ const commands = [
   "diff",
   "debug",
   "import-ao",
+  "restore",
   "archive",
   "archive status",
   "archive cost",
   "archive push",
+  "archive fetch",
 ]
 
 describe("help", () => {

@@ -34,6 +34,23 @@ describe("Feed", () => {
     }),
   )
 
+  it.effect("passes over numbers that nothing has", () =>
+    Effect.gen(function* () {
+      const feed = Feed.make()
+      const things = [2, 5, 6]
+      const follow = feed.follow(
+        0,
+        (number) => things.find((one) => one >= number),
+        (one) => one,
+      )
+      const reader = yield* Effect.forkChild(Stream.runCollect(Stream.take(follow, 4)))
+      yield* settle
+      things.push(9)
+      feed.publish()
+      assert.deepStrictEqual([...(yield* Fiber.join(reader))], [2, 5, 6, 9])
+    }),
+  )
+
   it.effect("waits for a number that is not there yet", () =>
     Effect.gen(function* () {
       const { add, follow } = stored()
