@@ -18,6 +18,7 @@ import { Store } from "../runtime/Store.ts"
 import type { CommittedBatch } from "../scheduler-unit/SchedulerUnit.ts"
 import { type ArchiveQueue, type Mark, type Reached, snapshotHash } from "./ArchiveQueue.ts"
 import * as BatchesContent from "./BatchesContent.ts"
+import { paced } from "./Content.ts"
 import * as Piece from "./Piece.ts"
 import type * as PieceTags from "./PieceTags.ts"
 import type { SlotRange } from "./SlotRanges.ts"
@@ -42,9 +43,10 @@ export interface Cut {
   readonly marks: ReadonlyArray<Mark>
 }
 
-const batchesContent = (batches: ReadonlyArray<CommittedBatch>): ReadonlyArray<Content> => {
+const batchesContent = Effect.fnUntraced(function* (batches: ReadonlyArray<CommittedBatch>) {
   const [first, last] = [batches[0]?.link, batches.at(-1)?.link]
-  if (first === undefined || last === undefined) return []
+  const none: ReadonlyArray<Content> = []
+  if (first === undefined || last === undefined) return none
   const head: PieceTags.Head = {
     type: "Batches",
     scheduler: addressOf(first.owner),
@@ -53,9 +55,9 @@ const batchesContent = (batches: ReadonlyArray<CommittedBatch>): ReadonlyArray<C
     previousRoot: first.previousRoot,
     root: last.root,
   }
-  const bytes = Result.getOrThrow(BatchesContent.encode(batches)) // what the scheduler committed is one run
+  const bytes = Result.getOrThrow(yield* paced(BatchesContent.encoding(batches))) // what was committed is one run
   return [{ head, slots: BatchesContent.slots(batches), bytes, mark: undefined }]
-}
+})
 
 /** Outcomes are left out where they alone would be no content: who wants them runs the turns again. */
 const archived = (commit: Committed): TurnsContent.ArchivedRelease =>
@@ -63,9 +65,10 @@ const archived = (commit: Committed): TurnsContent.ArchivedRelease =>
     ? commit
     : { ...commit, groups: commit.groups.map((group) => ({ ...group, outcomes: undefined })) }
 
-const turnsContent = (commits: ReadonlyArray<Committed>): ReadonlyArray<Content> => {
+const turnsContent = Effect.fnUntraced(function* (commits: ReadonlyArray<Committed>) {
   const [first, last] = [commits[0], commits.at(-1)]
-  if (first === undefined || last === undefined) return []
+  const none: ReadonlyArray<Content> = []
+  if (first === undefined || last === undefined) return none
   const compute = addressOf(first.owner)
   const head: PieceTags.Head = {
     type: "Turns",
@@ -74,9 +77,9 @@ const turnsContent = (commits: ReadonlyArray<Committed>): ReadonlyArray<Content>
     lastRelease: last.number,
   }
   const releases = commits.map(archived)
-  const bytes = Result.getOrThrow(TurnsContent.encode(releases)) // what the compute unit committed is one run
+  const bytes = Result.getOrThrow(yield* paced(TurnsContent.encoding(releases))) // what was committed is one run
   return [{ head, slots: TurnsContent.slots(releases), bytes, mark: undefined }]
-}
+})
 
 const addressOf = (owner: Uint8Array): Id.Address => Id.fromBytes(Hash.sha256(owner))
 
@@ -149,7 +152,7 @@ export const cut = Effect.fnUntraced(function* (
     add({ head, slots: [], bytes, mark })
   }
 
-  const all = [...batchesContent(batches), ...turnsContent(commits), ...contents]
+  const all = [...(yield* batchesContent(batches)), ...(yield* turnsContent(commits)), ...contents]
   const pieces = yield* Effect.forEach(all, ({ head, slots, bytes }) => Piece.make(head, slots, bytes))
   const made: Cut = { pieces: pieces.flat(), marks: contents.flatMap(({ mark }) => (mark ? [mark] : [])) }
   return made
