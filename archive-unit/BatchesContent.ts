@@ -79,12 +79,12 @@ const invalid = (reason: Content.ContentInvalid["reason"], detail: string) =>
   Result.fail(new Content.ContentInvalid({ type: "Batches", reason, offset: undefined, detail }))
 
 /**
- * Writes a run of batches, in the order of their numbers. It refuses what would not read back as it was: what is stored
- * is stored for good.
+ * Writes a run of batches, in the order of their numbers, a batch a step. It refuses what would not read back as it was:
+ * what is stored is stored for good.
  */
-export const encode = (
+export function* encoding(
   batches: ReadonlyArray<CommittedBatch>,
-): Result.Result<Uint8Array, Content.ContentInvalid> => {
+): Content.Steps<Result.Result<Uint8Array, Content.ContentInvalid>> {
   const first = batches[0]?.link
   if (first === undefined) return invalid("not canonical", "there is no batch in it")
   const type = Content.plainType(first.signatureType)
@@ -117,12 +117,16 @@ export const encode = (
     if (!follows(batch)) return invalid("other root", `batch ${link.number} is not what its root commits to`)
     parts.push(link.signature, Bytes.u32(entries.length))
     for (const entry of entries) parts.push(...entryParts(entry, heads))
+    yield
   }
   const bytes = Bytes.concat(parts)
   return bytes.length > Content.bytesMax.Batches
     ? invalid("too large", `${bytes.length} bytes; at most ${Content.bytesMax.Batches} are allowed`)
     : Result.succeed(bytes)
 }
+
+/** The same at once. */
+export const encode = (batches: ReadonlyArray<CommittedBatch>) => Content.atOnce(encoding(batches))
 
 const readEntry = (reader: Bytes.Reader, heads: Heads, batch: number, index: number): LogEntry => {
   const process = Id.fromBytes(reader.take(Hash.length))

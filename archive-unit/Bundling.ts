@@ -24,6 +24,7 @@ import { Store } from "../runtime/Store.ts"
 import { type CommittedBatch, SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
 import type { ArchiveQueue, Mark, Reached } from "./ArchiveQueue.ts"
 import * as BatchesContent from "./BatchesContent.ts"
+import { paced } from "./Content.ts"
 import * as Piece from "./Piece.ts"
 import type * as PieceTags from "./PieceTags.ts"
 import type { SlotRange } from "./SlotRanges.ts"
@@ -70,7 +71,7 @@ const batchesContent = (batches: ReadonlyArray<CommittedBatch>) =>
       previousRoot: first.previousRoot,
       root: last.root,
     }
-    const bytes = yield* Effect.fromResult(BatchesContent.encode(batches))
+    const bytes = yield* Effect.flatMap(paced(BatchesContent.encoding(batches)), Effect.fromResult)
     const content: Content = { head, slots: BatchesContent.slots(batches), bytes, mark: undefined }
     return content
   })
@@ -110,7 +111,7 @@ const turnsContent = Effect.fnUntraced(function* (commits: ReadonlyArray<Committ
     firstRelease: first.number,
     lastRelease: last.number,
   }
-  const bytes = yield* Effect.fromResult(TurnsContent.encode(releases))
+  const bytes = yield* Effect.flatMap(paced(TurnsContent.encoding(releases)), Effect.fromResult)
   const content: Content = { head, slots: TurnsContent.slots(releases), bytes, mark: undefined }
   return content
 })

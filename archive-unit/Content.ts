@@ -5,6 +5,7 @@
  * the compute unit, modules, engines and data are named by their own hash, and a snapshot leads to an attested root.
  */
 import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as Limit from "../runtime/Limit.ts"
@@ -109,3 +110,27 @@ export const readSignedBy = (reader: Bytes.Reader): SignedBy => {
 
 /** The signature type of a plain ML-DSA key, or undefined for any other number. */
 export const plainType = (number: number): SignatureType.SignatureType | undefined => plain.get(number)
+
+/** Work that lets others have their turn between its steps, where there are others. */
+export type Steps<A> = Generator<void, A>
+
+/** All steps at once. */
+export const atOnce = <A>(steps: Steps<A>): A => {
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
+}
+
+/** Steps of a few of which nobody notices that he waits for them: about a millisecond. */
+const stepsPerTurn = 8
+
+/** Some steps at a time, and everybody else's turn in between: nobody who asks waits for a whole content. */
+export const paced = <A>(steps: Steps<A>): Effect.Effect<A> =>
+  Effect.gen(function* () {
+    for (let count = 1; ; count++) {
+      const step = steps.next()
+      if (step.done === true) return step.value
+      if (count % stepsPerTurn === 0) yield* Effect.yieldNow
+    }
+  })

@@ -94,10 +94,10 @@ const wrong = ({ attestation, outcomes }: ArchivedGroup): string | undefined => 
     : "its outcomes are not what is attested"
 }
 
-/** Writes a run of releases, in the order of their numbers. It refuses what would not read back as it was. */
-export const encode = (
+/** Writes a run of releases, in the order of their numbers, a release a step. It refuses what would not read back as it was. */
+export function* encoding(
   releases: ReadonlyArray<ArchivedRelease>,
-): Result.Result<Uint8Array, Content.ContentInvalid> => {
+): Content.Steps<Result.Result<Uint8Array, Content.ContentInvalid>> {
   const first = releases[0]
   if (first === undefined) return invalid("not canonical", "there is no release in it")
   const type = Content.plainType(first.signatureType)
@@ -126,12 +126,16 @@ export const encode = (
       if (why !== undefined) return invalid("other root", `group ${index} of release ${number}: ${why}`)
       parts.push(...groupParts(group))
     }
+    yield
   }
   const bytes = Bytes.concat(parts)
   return bytes.length > Content.bytesMax.Turns
     ? invalid("too large", `${bytes.length} bytes; at most ${Content.bytesMax.Turns} are allowed`)
     : Result.succeed(bytes)
 }
+
+/** The same at once. */
+export const encode = (releases: ReadonlyArray<ArchivedRelease>) => Content.atOnce(encoding(releases))
 
 const readPoint = (reader: Bytes.Reader): Attestation.Point => ({
   slot: reader.count() - 1,

@@ -77,6 +77,7 @@ export const figures = {
   wake: () => import("./figures/Wake.ts"),
   workers: () => import("./figures/Workers.ts"),
   neighbour: () => import("./figures/Neighbour.ts"),
+  archive: () => import("./figures/Archive.ts"),
   "archive-size": () => import("./figures/ArchiveSize.ts"),
 } as const satisfies Record<string, () => Promise<{ readonly figure: Figure }>>
 
