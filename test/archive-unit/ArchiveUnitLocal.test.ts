@@ -430,7 +430,7 @@ describe("an operator who chooses another archive", () => {
     const { node } = yield* counting()
     const probe = ArchiveProbe.make((bytes) => BigInt(bytes))
     const scope = yield* Scope.make()
-    yield* Scope.provide(unitOver(node, probe, { gatherMs: 0 }), scope)
+    yield* Scope.provide(unitOver(node, probe), scope)
     yield* comes("it is sent", () => probe.statuses.size > 0)
     yield* Scope.close(scope, Exit.void)
     const unit = yield* unitOver(node, probe, { ...options, pollMs: 1_000 })
