@@ -12,6 +12,7 @@ import * as SignedItem from "../../identity/SignedItem.ts"
 import { MessengerUnit } from "../../messenger-unit/MessengerUnit.ts"
 import { nodeLayer } from "../../node/index.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
+import * as DataReference from "../../runtime/DataReference.ts"
 import * as Id from "../../runtime/Id.ts"
 import * as Message from "../../runtime/Message.ts"
 import * as arlocal from "../oracle/arlocal.ts"
@@ -29,7 +30,8 @@ const ada = Caller.caller("ada")
 const counter = `
   let n = 0
   heddle.on("Add", () => { heddle.publish("n", ++n); return n })
-  heddle.on("Get", () => n)`
+  heddle.on("Get", () => n)
+  heddle.on("Read", (m) => m.data.length)`
 
 /** Spawns a child, tells it, asks it, and waits for hours. */
 const parent = `
@@ -50,6 +52,8 @@ const holder = `
   const held = []
   heddle.on("Hold", () => new Promise((resolve) => held.push(resolve)))
   heddle.on("Release", () => { for (const resolve of held.splice(0)) resolve("released"); return held.length })`
+
+const large = Bytes.fromText("warp and weft ".repeat(20_000))
 
 const [counters, parents, bulk] = [10, 4, 1_000]
 
@@ -130,7 +134,13 @@ describe.skipIf(!there)("a node whose data folder is gone", { timeout: 300_000 }
               yield* SmallNode.send(node, ada, process, "Later")
               yield* SmallNode.send(node, ada, process, "Wait", { For: held })
             }
-            yield* spawn(counter)
+            // Told by reference, what no item has room for.
+            const reader = yield* spawn(counter)
+            yield* node.messenger.addData(large)
+            const tags = Object.fromEntries(
+              DataReference.tags(DataReference.of(large)).map(({ name, value }) => [name, value]),
+            )
+            assert.strictEqual(yield* SmallNode.ask(node, ada, reader, "Read", tags), large.length)
             const all = yield* settled(node)
             const blocks = Effect.forever(Effect.andThen(gateway.mine(12), Effect.sleep(500)))
             yield* Effect.raceFirst(archive.flush, blocks)
@@ -158,6 +168,8 @@ describe.skipIf(!there)("a node whose data folder is gone", { timeout: 300_000 }
       yield* run(data, {}, (node) =>
         Effect.gen(function* () {
           assert.deepStrictEqual(told(yield* settled(node)), lived.before)
+          const data = yield* node.messenger.data(DataReference.of(large).hash)
+          assert.isTrue(data !== undefined && Bytes.equal(data, large))
           // What was emitted before is gone through again, beside all else.
           const timers = Effect.map(node.messenger.outbox, (all) =>
             all.filter(({ kind }) => kind === "timer"),
