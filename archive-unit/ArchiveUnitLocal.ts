@@ -7,7 +7,6 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
@@ -25,9 +24,8 @@ import { type CommittedBatch, SchedulerUnit } from "../scheduler-unit/SchedulerU
 import * as ArchiveCost from "./ArchiveCost.ts"
 import * as ArchiveQueue from "./ArchiveQueue.ts"
 import { ArchiveUnit, type Status, type Waiting } from "./ArchiveUnit.ts"
-import * as BatchesContent from "./BatchesContent.ts"
 import * as Bundling from "./Bundling.ts"
-import * as TurnsContent from "./TurnsContent.ts"
+import { assignedAt, Gatherer } from "./Gatherer.ts"
 
 export interface Options {
   /** Winston that may be spent in all; unset where nothing has to be paid. */
@@ -49,23 +47,6 @@ export interface Options {
 const wordsOf = (defect: unknown): { readonly message: string } =>
   defect instanceof Error ? defect : { message: String(defect) }
 
-const weightOf = (batch: CommittedBatch): number =>
-  BatchesContent.batchBytes(batch) + Bundling.referencedBytes(batch)
-
-/** What was gathered, with the bytes that it adds. */
-interface Weighed<A> {
-  readonly one: A
-  readonly bytes: number
-}
-
-const only = <A>(all: ReadonlyArray<Weighed<A>>): ReadonlyArray<A> => all.map(({ one }) => one)
-
-const total = (all: ReadonlyArray<Weighed<unknown>>): number => all.reduce((sum, { bytes }) => sum + bytes, 0)
-
-/** When a batch was decided: of several timestamps, the one that repeats none from before. */
-const assignedAt = ({ entries }: CommittedBatch): number =>
-  entries.reduce((least, { assignment }) => Math.min(least, assignment.timestamp), Number.MAX_SAFE_INTEGER)
-
 export const make = Effect.fnUntraced(function* (options: Options) {
   const { spendingLimit, confirmations } = options
   const { gatherBytes = Limit.archiveGatherBytes, gatherMs = Limit.archiveGatherMs } = options
@@ -77,57 +58,27 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const lease = yield* Lease
   const queue = yield* ArchiveQueue.make
 
-  let batches: Array<Weighed<CommittedBatch>> = []
-  let commits: Array<Weighed<Committed>> = []
-  let gathered = 0
-  /** When the oldest of them came, in ms since 1970. */
-  let since: number | undefined
+  const gatherer = new Gatherer(gatherBytes)
   /** What each kind of work waits for. */
   const problems = new Map<"bundling" | "sending", string>()
-  /** How many want a bundle closed now, and how many wait for one to be confirmed. */
-  let flushing = 0
+  /** How many wait for bundles to be confirmed. */
   let waitedFor = 0
   const progress = new Map<Id.Id, Progress>()
-  /** Open while there is room for more to be gathered; while something is; while it is enough. */
-  const [room, some, enough] = [true, false, false].map((open) => Latch.makeUnsafe(open)) as [
-    Latch.Latch,
-    Latch.Latch,
-    Latch.Latch,
-  ]
   /** Told when a bundle was closed, and when one was confirmed. */
   const news = Feed.make()
   const closed = yield* Queue.sliding<void>(1)
 
-  const look = () => {
-    const isEmpty = batches.length + commits.length === 0
-    if (isEmpty) some.closeUnsafe()
-    else some.openUnsafe()
-    if (!isEmpty && (gathered >= gatherBytes || flushing > 0)) enough.openUnsafe()
-    else enough.closeUnsafe()
-    if (gathered < gatherBytes) room.openUnsafe()
-    else room.closeUnsafe()
-  }
-
-  const gather = <A>(
-    into: () => Array<Weighed<A>>,
-    weigh: (one: A) => number,
-    madeAt: (one: A, now: number) => number = (_, now) => now,
-  ) =>
+  const gather = <A>(add: (one: A, now: number) => void) =>
     Effect.fnUntraced(function* (one: A) {
-      const now = yield* Clock.currentTimeMillis
-      since = Math.min(since ?? now, madeAt(one, now)) // the clock may have been set back
-      const bytes = weigh(one)
-      into().push({ one, bytes })
-      gathered += bytes
-      look()
+      add(one, yield* Clock.currentTimeMillis)
       tellLease()
-      yield* room.await
+      yield* gatherer.room.await
     })
 
   /** When the oldest batch was decided that is not confirmed. */
   const assigned = (): number | undefined => {
     const inBundle = queue.open().find((row) => row.assigned !== undefined)?.assigned
-    return inBundle ?? (batches[0] && assignedAt(batches[0].one))
+    return inBundle ?? gatherer.assigned
   }
   const tellLease = () => lease.unconfirmed(assigned())
 
@@ -144,7 +95,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   /** Makes a bundle of what is gathered. It stays gathered until the bundle is durable. */
   const close = Effect.gen(function* () {
-    const taken: Bundling.Gathered = { batches: only(batches), commits: only(commits) }
+    const taken = gatherer.all
     const { pieces, marks } = yield* Bundling.cut(taken, queue.marked)
     const signed = yield* Effect.forEach(pieces, (fields) => SignedItem.sign(signer, fields))
     const { batch, commit } = queue.state()
@@ -160,18 +111,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           batch: batch + taken.batches.length,
           commit: commit + taken.commits.length,
           since: now,
-          oldest: since ?? now,
+          oldest: gatherer.since ?? now,
           assigned: first && assignedAt(first),
         })
-        batches = batches.slice(taken.batches.length)
-        commits = commits.slice(taken.commits.length)
-        gathered = total(batches) + total(commits)
-        const [next] = only(batches)
-        since =
-          next === undefined ? (commits.length === 0 ? undefined : now) : Math.min(now, assignedAt(next))
+        gatherer.take(taken, now)
       }),
     )
-    look()
     news.publish()
     yield* Queue.offer(closed, undefined)
   })
@@ -203,9 +148,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     })
 
   const bundling = Effect.gen(function* () {
-    yield* some.await
-    const age = (yield* Clock.currentTimeMillis) - (since ?? 0)
-    yield* Effect.raceFirst(enough.await, Effect.sleep(Math.max(0, gatherMs - age)))
+    yield* gatherer.some.await
+    const age = (yield* Clock.currentTimeMillis) - (gatherer.since ?? 0)
+    yield* Effect.raceFirst(gatherer.enough.await, Effect.sleep(Math.max(0, gatherMs - age)))
     yield* until(() => waitingBytes() < Limit.archiveWaitingBytesMax)
     yield* persist("bundling", close)
   })
@@ -311,7 +256,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   /** What was gathered by a node that stops is one bundle more, durable; the next start sends it. */
   const closeLast = Effect.suspend(() =>
-    batches.length + commits.length === 0 || waitingBytes() >= Limit.archiveWaitingBytesMax
+    gatherer.isEmpty || waitingBytes() >= Limit.archiveWaitingBytesMax
       ? Effect.void
       : Effect.interruptible(close),
   ).pipe(Effect.timeoutOption(Limit.stopMsMax), Effect.ignore)
@@ -327,11 +272,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   else tellLease()
   const followBatches = Stream.runForEach(
     scheduler.batches(batch),
-    gather(() => batches, weightOf, assignedAt),
+    gather((one: CommittedBatch, now) => gatherer.batch(one, now)),
   )
   const followCommits = Stream.runForEach(
     compute.commits(commit),
-    gather(() => commits, TurnsContent.releaseBytes),
+    gather((one: Committed, now) => gatherer.commit(one, now)),
   )
   for (const work of [
     followBatches,
@@ -362,7 +307,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const { batch: bundledBatch, commit: bundledCommit, spent, bundles, bytes } = queue.state()
     const open = queue.open()
     const newest = queue.newest()
-    const oldest = open[0]?.oldest ?? since
+    const oldest = open[0]?.oldest ?? gatherer.since
     const now: Status = {
       archive: archive.name,
       batches: {
@@ -392,10 +337,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const flush = Effect.gen(function* () {
     const [made, done] = [yield* scheduler.nextBatch, yield* compute.nextCommit]
     const isBundled = () => queue.state().batch >= made && queue.state().commit >= done
-    yield* counting((by) => {
-      flushing += by
-      look()
-    }, until(isBundled))
+    yield* counting((by) => gatherer.want(by), until(isBundled))
     const last = queue.state().next
     yield* Queue.offer(closed, undefined) // it may sleep for longer than one who waits should
     yield* until(() => queue.open().every(({ number }) => number >= last))
