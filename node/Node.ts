@@ -68,6 +68,6 @@ export const layer = (options: Options) => {
     Layer.provideMerge(Archiving.layer(archiving)),
     Layer.provideMerge(units(options)),
   )
-  // Into a folder of its own nobody else can look: only what is anchored before all binds a scheduler to it.
+  // Nobody else looks into a node's own folder, so no takeover could build on it, and there is no lease.
   return "folder" in archiving ? node : Layer.provide(node, Layer.succeed(Lease.Lease, Lease.make()))
 }
