@@ -108,6 +108,8 @@ export const run = Effect.fnUntraced(function* (options: Options) {
   const spent = Effect.map(journal.entries, (entries) =>
     [...entries.values()].reduce((sum, { transfer }) => sum + transfer.cost, 0n),
   )
+  /** What was begun before this push: of what it begins itself it asks the journal again. */
+  const before = yield* journal.entries
   let stopped = false
 
   /** A transfer for the bundle, in the journal; undefined where the limit is reached. */
@@ -141,7 +143,7 @@ export const run = Effect.fnUntraced(function* (options: Options) {
     const standing = (entry: PushJournal.Entry, status: Status) =>
       say(stateOf(status), entry, status._tag === "confirmed" ? status.height : undefined)
 
-    let entry = (yield* journal.entries).get(id)
+    let entry = before.get(id)
     let status = entry && (yield* archive.status(entry.transfer))
     if (entry?.sent === true && (status?._tag === "pending" || status?._tag === "confirmed"))
       return standing(entry, status)

@@ -59,12 +59,17 @@ export const make = Effect.gen(function* () {
   const holders = new Map<Id.Id, number>()
   /** Being taken away just now. */
   const going = new Set<Id.Id>()
+  /** Uploads that were begun and not written whole: one that is tried again has the row that it had. */
+  const begun = new Map<Id.Id, Loose>()
   let order = 0
 
   const lengthOf = (hash: Id.Id): number | undefined => lengths.get(store, Id.toBytes(hash))
 
-  const forget = (gone: ReadonlyArray<Loose>) =>
+  /** Takes away what `choose` gives: chosen and noted as going in one step, so that nobody holds it in between. */
+  const forget = (choose: () => ReadonlyArray<Loose>) =>
     Effect.suspend(() => {
+      const gone = choose()
+      if (gone.length === 0) return Effect.void
       for (const { hash } of gone) {
         loose.delete(hash)
         going.add(hash)
@@ -90,7 +95,7 @@ export const make = Effect.gen(function* () {
     if (lengthOf(one.hash) === undefined) cut.push(one)
     else loose.set(one.hash, one)
   }
-  if (cut.length > 0) yield* Effect.ignore(forget(cut))
+  yield* Effect.ignore(forget(() => cut))
 
   /** The oldest that nobody holds, as many as make room for one more of this length. */
   const superfluous = (length: number): ReadonlyArray<Loose> => {
@@ -135,12 +140,13 @@ export const make = Effect.gen(function* () {
       if (one !== undefined && loose.delete(hash)) loose.set(hash, one)
       return hash
     }
-    const gone = superfluous(length)
-    if (gone.length > 0) yield* forget(gone)
-    const one: Loose = { hash, length, order: order++ }
+    yield* forget(() => superfluous(length))
+    const one: Loose = begun.get(hash) ?? { hash, length, order: order++ }
+    begun.set(hash, one)
     yield* store.commit([looses.put([one.order], one)])
     yield* write(hash, bytes)
     yield* store.commit([lengths.put([Id.toBytes(hash)], length)])
+    begun.delete(hash)
     loose.set(hash, one)
     return hash
   })

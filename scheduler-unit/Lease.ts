@@ -33,6 +33,10 @@ export const make = (ms: number = Limit.leaseMs): LeaseService => {
     refusal: (now) => {
       if (oldest === "unknown")
         return refuse("this scheduler does not know yet how far its archive is; send it again")
+      if (oldest !== undefined && oldest - now > Limit.clockAheadMsMax)
+        return refuse(
+          `the clock of this scheduler is behind what it assigned at ${time(oldest)} UTC, so it can't tell how old that is; its operator sets the clock`,
+        )
       if (oldest === undefined || now - oldest <= ms) return undefined
       return refuse(
         `what this scheduler assigned since ${time(oldest)} UTC is not confirmed in its archive, and it assigns for ${ms / 60_000} minutes without; send it again once it is, its operator sees what is wrong with: heddle archive status`,

@@ -47,6 +47,13 @@ interface Opened {
   readonly tree: Merkle.Tree
 }
 
+/** Its numbers are another scheduler's, and would be given twice. */
+const otherLog = new Refused({
+  reason: "other scheduler",
+  detail:
+    "the data folder holds the log of another scheduler; start the node with that one's key, or in a folder of its own",
+})
+
 const refuse = (reason: Reason, detail: string) => Effect.fail(new Refused({ reason, detail }))
 
 const read = (bytes: Uint8Array): Effect.Effect<Message.Message, Refused> => {
@@ -144,16 +151,17 @@ export const make = Effect.gen(function* () {
       return { ...one, seen, missing: is ? undefined : reference }
     })
     const { assigned, answers, states } = Sequencer.step(log.state, facts, now)
-    const lapsed = assigned.length > 0 ? lease.refusal(now) : undefined
-    if (lapsed !== undefined)
+    const last = log.last()
+    const isOthers = last !== undefined && !Bytes.equal(last.owner, signer.owner)
+    const refusal = assigned.length === 0 ? undefined : isOthers ? otherLog : lease.refusal(now)
+    if (refusal !== undefined)
       return answers.map((answer, i) => {
         const { message, seen } = facts[i]!
         // A repeat of what would have got a slot in this batch has none either.
         const isOld = answer._tag === "Refused" || (answer._tag === "Repeat" && seen !== undefined)
-        return isOld ? accepted(message, answer) : Effect.fail(lapsed)
+        return isOld ? accepted(message, answer) : Effect.fail(refusal)
       })
     if (assigned.length > 0) {
-      const last = log.last()
       const tree = Batch.tree(assigned.map(({ assignment }) => assignment))
       const link = { number: (last?.number ?? -1) + 1, previousRoot: last?.root ?? zeroRoot, root: tree.root }
       const signature = yield* signer.sign("heddle/batch/1", Batch.signingBytes(link))

@@ -298,30 +298,6 @@ describe("what a bundle counts as in the archive", () => {
   )
 })
 
-describe("a node that is given another key", () => {
-  it.effect("has what each of them signed in a run of its own", () =>
-    Effect.gen(function* () {
-      const store = StoreMemory.make()
-      const first = yield* SmallNode.open({ store })
-      const process = yield* SmallNode.spawn(first.node, ada, guest)
-      yield* first.stop
-      const node = yield* SmallNode.make({ store, signer: Caller.caller("another key").signer })
-      const other = yield* SmallNode.spawn(node, ada, guest)
-      const probe = ArchiveProbe.make()
-      const unit = yield* unitOver(node, probe, { gatherMs: 0, pollMs: 1_000 })
-      yield* comes("it is sent", () => probe.bundles.size > 0)
-      probe.mine()
-      const all = yield* contents(probe, "Batches")
-      assert.strictEqual(all.length, 2)
-      assert.deepStrictEqual(
-        [process, other].map((of) => slotsIn(all, of)),
-        [[0], [0]],
-      )
-      assert.strictEqual((yield* unit.status).problem, undefined)
-    }).pipe(Effect.scoped),
-  )
-})
-
 describe("a module that an assigned message names", () => {
   it.effect("is archived with it", () =>
     Effect.gen(function* () {

@@ -8,6 +8,7 @@ import * as Bytes from "../../runtime/Bytes.ts"
 import * as DataReference from "../../runtime/DataReference.ts"
 import type * as Id from "../../runtime/Id.ts"
 import * as Limit from "../../runtime/Limit.ts"
+import { StoreFailed } from "../../runtime/Store.ts"
 import * as StoreMemory from "../../runtime/StoreMemory.ts"
 import type { SchedulerUnit } from "../../scheduler-unit/SchedulerUnit.ts"
 import * as StoreFaulty from "../simulation/StoreFaulty.ts"
@@ -272,6 +273,30 @@ describe("an upload", () => {
         before,
       )
     }),
+  )
+
+  it.effect("that was written on the second try has one row, and stays once it is referred to", () =>
+    Effect.gen(function* () {
+      const store = StoreMemory.make()
+      const bytes = some(2 * Limit.dataPartBytesMax + 1)
+      let fails = true
+      const failing: typeof store = {
+        ...store,
+        commit: (puts) =>
+          fails && puts.some(({ value }) => value !== undefined && value.length >= Limit.dataPartBytesMax)
+            ? Effect.fail(new StoreFailed({ reason: "full", detail: "no space is left" }))
+            : store.commit(puts),
+      }
+      const { scheduler, process } = yield* ready({ store: failing })
+      yield* Effect.flip(scheduler.addData(bytes))
+      fails = false
+      yield* scheduler.addData(bytes)
+      const item = yield* referring(process, DataReference.of(bytes))
+      assert.strictEqual(yield* came(scheduler, item), "slot 1")
+      const again = yield* start({ store, verifier: LocalScheduler.credulous })
+      yield* flood(again)
+      assert.isTrue(yield* isThere(again, bytes))
+    }).pipe(Effect.scoped),
   )
 
   it.effect("mends what is damaged", () =>

@@ -32,6 +32,10 @@ describe("a lease", () => {
     lease.unconfirmed(since)
     assert.isUndefined(lease.refusal(since))
     assert.isUndefined(lease.refusal(since - 60_000), "the clock may be set back")
+    assert.include(
+      lease.refusal(since - 60_001)?.message,
+      "not anchored: the clock of this scheduler is behind",
+    )
     assert.isUndefined(lease.refusal(since + Limit.leaseMs))
     const refused = lease.refusal(since + Limit.leaseMs + 1)
     assert.strictEqual(refused?.reason, "not anchored")

@@ -390,6 +390,24 @@ describe("a repeat", () => {
   )
 })
 
+describe("a data folder with the log of another scheduler", () => {
+  it.effect("gets no batch more: their numbers would be given twice", () =>
+    Effect.gen(function* () {
+      const store = StoreMemory.make()
+      const first = yield* LocalScheduler.start({ store })
+      const [ada, other] = [Caller.caller("ada"), Caller.caller("another scheduler")]
+      const mine = yield* Effect.promise(() => ada.spawn(LocalScheduler.module, first.address))
+      yield* first.submit(mine.bytes, Bytes.empty)
+      const second = yield* LocalScheduler.start({ store, signer: other.signer })
+      const spawn = yield* Effect.promise(() => ada.spawn(LocalScheduler.module, second.address))
+      const refused = yield* Effect.flip(second.submit(spawn.bytes, Bytes.empty))
+      assert.strictEqual(refused.reason, "other scheduler")
+      assert.include(refused.detail, "the data folder holds the log of another scheduler")
+      assert.strictEqual(yield* second.nextBatch, 1)
+    }).pipe(Effect.scoped),
+  )
+})
+
 describe("a refusal", () => {
   it.effect("names what is wrong with the bytes", () =>
     Effect.gen(function* () {
