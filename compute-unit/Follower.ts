@@ -22,13 +22,16 @@ import type { LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
 import type { Seen } from "./OutcomeLog.ts"
 import type { Entry } from "./Sandbox.ts"
 
-/** An entry with what admission made of it, and the keys by which a repeat of it will be found. */
-export interface Examined {
+/** An entry with what admission made of it. */
+export interface Recalled {
   readonly entry: Omit<Entry, "root" | "upgrade" | "data"> & {
     readonly upgrade: Upgrade.Upgrade | undefined
     readonly data: DataReference.DataReference | undefined
   }
   readonly log: Admission.LogState
+}
+
+export interface Examined extends Recalled {
   /** How a repeat of it is found; unset where it was not admitted, since what is not admitted can come again. */
   readonly seen: { readonly key: Uint8Array; readonly contentHash: Uint8Array } | undefined
 }
@@ -65,25 +68,32 @@ const read = (entry: LogEntry): Message.Message =>
 /** What the next entry of a log follows. */
 type Link = Pick<Admission.LogState, "term" | "nextSlot" | "head" | "timestamp">
 
-/** Asserts that `entry` is the next link of this process's chain: slot, head and entry hash (spec 03 §2); gives it. */
-export const checkLink = (
+/** Asserts that `entry` stands next in this process's log, its entry hash and head being right; gives its link. */
+export const checkOrder = (
   process: Id.ProcessId,
   { term, nextSlot, head: last, timestamp }: Link,
-  { assignment, item, proof }: LogEntry,
+  { assignment }: LogEntry,
 ): Link => {
-  const { slot, previous, head, entryHash } = assignment
+  const { slot, previous, head } = assignment
   if (assignment.process !== process)
     throw new ChainBroken(slot, `it belongs to process ${assignment.process}`)
   if (assignment.term !== term) throw new ChainBroken(slot, `term ${assignment.term} follows term ${term}`)
   if (slot !== nextSlot) throw new ChainBroken(slot, `slot ${nextSlot} is missing`)
   if (!Bytes.equal(previous, last)) throw new ChainBroken(slot, "it does not follow the head before it")
-  if (!Bytes.equal(entryHash, Assignment.entryHash(item, proof)))
-    throw new ChainBroken(slot, "the item or its proof is not the one that was assigned")
-  if (!Bytes.equal(Assignment.make(assignment).head, head))
-    throw new ChainBroken(slot, "its head does not follow from it")
   if (assignment.timestamp < timestamp)
     throw new ChainBroken(slot, "its timestamp is before the one before it")
   return { term, nextSlot: slot + 1, head, timestamp: assignment.timestamp }
+}
+
+/** Asserts that `entry` is the next link of this process's chain: slot, head and entry hash (spec 03 §2); gives it. */
+export const checkLink = (process: Id.ProcessId, before: Link, entry: LogEntry): Link => {
+  const { assignment, item, proof } = entry
+  const link = checkOrder(process, before, entry)
+  if (!Bytes.equal(assignment.entryHash, Assignment.entryHash(item, proof)))
+    throw new ChainBroken(assignment.slot, "the item or its proof is not the one that was assigned")
+  if (!Bytes.equal(Assignment.make(assignment).head, assignment.head))
+    throw new ChainBroken(assignment.slot, "its head does not follow from it")
+  return link
 }
 
 const verdict = (
@@ -96,23 +106,16 @@ const verdict = (
     ? Result.flatMap(voucher, (good) => Admission.admit(log, { message, voucher: good, seen }, timestamp))
     : Result.fail(new Admission.Refused({ reason: "other process", detail: `it is for ${message.process}` }))
 
-const examined = (
+const admitted = (
   log: Admission.LogState,
   entry: LogEntry,
   candidate: Candidate,
-  seen: Seen | undefined,
-): Examined => {
+  before: Admission.Candidate["seen"],
+): Recalled => {
   const { slot, timestamp, head } = entry.assignment
   const { message, voucher } = candidate
-  const contentHash = Item.contentHash(message.item)
-  const before =
-    seen === undefined || seen.slot >= slot
-      ? undefined
-      : Bytes.equal(seen.contentHash, contentHash)
-        ? "repeat"
-        : "anchor reused"
-  const admitted = verdict(log, candidate, entry.assignment, before)
-  const next = Result.isSuccess(admitted) ? admitted.success : { ...log, nextSlot: slot + 1, timestamp }
+  const made = verdict(log, candidate, entry.assignment, before)
+  const next = Result.isSuccess(made) ? made.success : { ...log, nextSlot: slot + 1, timestamp }
   const good = Result.isSuccess(voucher) ? voucher.success : undefined
   const proven = good !== undefined && "proven" in good ? good.proven : undefined
   const cron =
@@ -123,14 +126,13 @@ const examined = (
       timestamp,
       head,
       item: entry.item,
-      data: Result.isSuccess(admitted) ? DataReference.find(message) : undefined,
-      inadmissible: Result.isFailure(admitted) ? admitted.failure.reason : undefined,
+      data: Result.isSuccess(made) ? DataReference.find(message) : undefined,
+      inadmissible: Result.isFailure(made) ? made.failure.reason : undefined,
       pair: proven?.kind === "message" ? proven.pair : undefined,
       cron: cron && { name: cron.cron.name, count: cron.count },
-      upgrade: Result.isSuccess(admitted) && log.process ? Upgrade.read(log.process, message) : undefined,
+      upgrade: Result.isSuccess(made) && log.process ? Upgrade.read(log.process, message) : undefined,
     },
     log: { ...next, head },
-    seen: Result.isSuccess(admitted) ? { key: Message.repeatKey(message), contentHash } : undefined,
   }
 }
 
@@ -142,9 +144,20 @@ const voucherOf = (verifier: Verifier["Service"], message: Message.Message, proo
       : Effect.succeed({ message, voucher }),
   )
 
+/** What an entry is to one that stood before it under the same key. */
+const standing = (
+  seen: Seen | undefined,
+  slot: number,
+  contentHash: Uint8Array,
+): Admission.Candidate["seen"] => {
+  if (seen === undefined || seen.slot >= slot) return undefined
+  return Bytes.equal(seen.contentHash, contentHash) ? "repeat" : "anchor reused"
+}
+
 /**
  * Examines new entries: signatures and proofs side by side, admission in order. `seen` looks into what this unit
  * evaluated before. Throws `ChainBroken` where the log is not one chain; fails only where the verifier is overloaded.
+ * Where entry hashes and heads were made here of the very bytes, `checkOrder` does for `check`.
  */
 export const examine = Effect.fnUntraced(function* (
   verifierOf: (slot: number) => Verifier["Service"],
@@ -152,10 +165,11 @@ export const examine = Effect.fnUntraced(function* (
   log: Admission.LogState,
   entries: ReadonlyArray<LogEntry>,
   seen: (key: Uint8Array) => Seen | undefined,
+  check: typeof checkLink = checkLink,
 ) {
   let link: Link = log
   const messages = entries.map((entry) => {
-    link = checkLink(process, link, entry)
+    link = check(process, link, entry)
     return read(entry)
   })
   const candidates = yield* Effect.forEach(
@@ -167,11 +181,16 @@ export const examine = Effect.fnUntraced(function* (
   const done: Array<Examined> = []
   let state = log
   for (const [i, entry] of entries.entries()) {
+    const { slot } = entry.assignment
     const key = Message.repeatKey(messages[i]!)
-    const one = examined(state, entry, candidates[i]!, fresh.get(Bytes.toHex(key)) ?? seen(key))
-    if (one.seen) fresh.set(Bytes.toHex(key), { slot: one.entry.slot, contentHash: one.seen.contentHash })
+    const name = Bytes.toHex(key)
+    const contentHash = Item.contentHash(messages[i]!.item)
+    const before = standing(fresh.get(name) ?? seen(key), slot, contentHash)
+    const one = admitted(state, entry, candidates[i]!, before)
+    const good = one.entry.inadmissible === undefined
+    if (good) fresh.set(name, { slot, contentHash })
     state = one.log
-    done.push(one)
+    done.push({ ...one, seen: good ? { key, contentHash } : undefined })
   }
   return done
 })
@@ -185,7 +204,7 @@ export const recall = (
   log: Admission.LogState,
   entry: LogEntry,
   inadmissible: string | undefined,
-): Examined => {
+): Recalled => {
   checkLink(process, log, entry)
   const message = read(entry)
   const proof = entry.proof.length === 0 ? undefined : Result.getOrUndefined(OutboxProof.decode(entry.proof))
@@ -209,7 +228,7 @@ export const recall = (
     inadmissible === undefined
       ? undefined
       : new Admission.Refused({ reason: inadmissible as Admission.Reason, detail: "" }) // kept by `examine`
-  return examined(
+  return admitted(
     log,
     entry,
     { message, voucher: refused ? Result.fail(refused) : Result.succeed(voucher) },

@@ -72,7 +72,7 @@ export const moduleOf = (
 /** Entries ready for a sandbox, which needs the code of each module that a process goes over to. */
 export const entriesFor = (
   store: Store["Service"],
-  examined: ReadonlyArray<Follower.Examined>,
+  examined: ReadonlyArray<Follower.Recalled>,
   isRootWanted: (slot: number) => boolean,
 ): Effect.Effect<ReadonlyArray<Ready>, Stuck> =>
   Effect.forEach(examined, ({ entry }): Effect.Effect<Ready, Stuck> => {
@@ -87,7 +87,7 @@ export const entriesFor = (
   })
 
 /** Where an upgrade names no engine, the one that came with it: it may have been that of an earlier version. */
-const withEngine = (one: Follower.Examined, engines: ReadonlyMap<number, Uint8Array>): Follower.Examined => {
+const withEngine = (one: Follower.Recalled, engines: ReadonlyMap<number, Uint8Array>): Follower.Recalled => {
   const { upgrade, slot } = one.entry
   const engine = upgrade?.engine ?? engines.get(slot)
   return upgrade === undefined ? one : { ...one, entry: { ...one.entry, upgrade: { ...upgrade, engine } } }

@@ -15,7 +15,7 @@ import { Recent } from "./Recent.ts"
 import * as ReferencedData from "./ReferencedData.ts"
 import type { Entry, Evaluated, Sandbox, Upgrade } from "./Sandbox.ts"
 
-type Examined = Follower.Examined
+type Examined = Follower.Recalled
 
 /** What runs a process: its program's code, and the engine where that is known. */
 export interface InForce {

@@ -27,7 +27,7 @@ export const view = (bytes: Uint8Array): Buffer =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 export const equal = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && view(a).equals(view(b))
+  a.length === b.length && Buffer.compare(a, b) === 0
 
 /** Lexicographic order: negative, zero or positive. */
 export const compare = (a: Uint8Array, b: Uint8Array): number => Buffer.compare(a, b)

@@ -27,22 +27,35 @@ const prefixOf = (domain: string): Uint8Array => {
   return prefix
 }
 
+const layoutBytes = (prefix: Uint8Array, parts: ReadonlyArray<Uint8Array>): number =>
+  parts.reduce((sum, part) => sum + 4 + part.length, prefix.length)
+
+const write = (into: Uint8Array, prefix: Uint8Array, parts: ReadonlyArray<Uint8Array>): void => {
+  into.set(prefix)
+  let at = prefix.length
+  for (const part of parts) {
+    Bytes.setU32(into, at, part.length)
+    into.set(part, at + 4)
+    at += 4 + part.length
+  }
+}
+
 /** The layout that `tagged` hashes; also what a signature over several parts signs. */
 export const layout = (domain: string, ...parts: ReadonlyArray<Uint8Array>): Uint8Array => {
   const prefix = prefixOf(domain)
-  let length = prefix.length
-  for (const part of parts) length += 4 + part.length
-  const all = new Uint8Array(length)
-  all.set(prefix)
-  let at = prefix.length
-  for (const part of parts) {
-    Bytes.setU32(all, at, part.length)
-    all.set(part, at + 4)
-    at += 4 + part.length
-  }
+  const all = new Uint8Array(layoutBytes(prefix, parts))
+  write(all, prefix, parts)
   return all
 }
 
+/** Written over for each layout that is hashed and fits: a log is hashed entry by entry, and one is 6 KB or so. */
+const scratch = new Uint8Array(64 * 1024)
+
 /** SHA-256 over a domain tag and length-prefixed parts. */
-export const tagged = (domain: string, ...parts: ReadonlyArray<Uint8Array>): Uint8Array =>
-  sha256(layout(domain, ...parts))
+export const tagged = (domain: string, ...parts: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const prefix = prefixOf(domain)
+  const length = layoutBytes(prefix, parts)
+  const all = length <= scratch.length ? scratch.subarray(0, length) : new Uint8Array(length)
+  write(all, prefix, parts)
+  return sha256(all)
+}

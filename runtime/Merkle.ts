@@ -17,14 +17,19 @@ export const depth = 16
 /** Places in one tree: 65,536. */
 export const leavesMax = 2 ** depth
 
-const LEAF = Bytes.u8(0)
+/** `00 | u16 index | value`, and whatever a longer value left behind it. */
+const leafInput = new Uint8Array(3 + 48)
 
 /** `01 | left | right`: written over for each node, since a tree is mostly nodes. */
 const nodeInput = new Uint8Array(1 + 2 * Hash.length)
 nodeInput[0] = 1
 
-export const leaf = (index: number, value: Uint8Array): Uint8Array =>
-  Hash.sha256(Bytes.concat([LEAF, Bytes.u16(index), value]))
+export const leaf = (index: number, value: Uint8Array): Uint8Array => {
+  leafInput[1] = index
+  leafInput[2] = index >>> 8
+  leafInput.set(value, 3)
+  return Hash.sha256(leafInput.subarray(0, 3 + value.length))
+}
 
 export const node = (left: Uint8Array, right: Uint8Array): Uint8Array => {
   if (left.length !== Hash.length || right.length !== Hash.length)

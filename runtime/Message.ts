@@ -5,6 +5,7 @@
  */
 import * as Data from "effect/Data"
 import * as Result from "effect/Result"
+import * as Address from "./Address.ts"
 import * as Bytes from "./Bytes.ts"
 import * as Hash from "./Hash.ts"
 import * as Id from "./Id.ts"
@@ -44,7 +45,7 @@ export class MessageInvalid extends Data.TaggedError("MessageInvalid")<{ readonl
 
 /** Address of an item's owner (spec 02 §1): a process speaks under its own id, a key under its hash. */
 export const from = (item: Pick<Item.Item, "type" | "owner">): Id.Address =>
-  Id.fromBytes(item.type === SignatureType.outbox ? item.owner : Hash.sha256(item.owner))
+  item.type === SignatureType.outbox ? Id.fromBytes(item.owner) : Address.of(item.owner).text
 
 /** Reads an item as a message. What it lacks is named; signatures and proofs are not this function's business. */
 export const parse = (item: Item.Item): Result.Result<Message, MessageInvalid> => {

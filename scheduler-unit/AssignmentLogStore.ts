@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
+import * as Address from "../runtime/Address.ts"
 import * as Admission from "../runtime/Admission.ts"
 import type * as Batch from "../runtime/Batch.ts"
 import * as Assignment from "../runtime/Assignment.ts"
@@ -101,7 +102,7 @@ const processOf = (spawn: Uint8Array): Process.Process =>
 
 export const open = Effect.gen(function* () {
   const store = yield* Store
-  const knownOwners = new Set<string>()
+  const knownOwners = new Set<Id.Address>()
 
   const readEntry = (process: Id.ProcessId, slot: number, stored: StoredEntry): LogEntry => {
     const { term, timestamp, entryHash, previous, head, batch, index, proof } = stored
@@ -133,7 +134,7 @@ export const open = Effect.gen(function* () {
     const { term, timestamp, entryHash, previous, head } = assignment
     const window = ownerWindow(item)
     const ownerBytes = item.subarray(window.from, window.to)
-    const owner = Hash.sha256(ownerBytes)
+    const { bytes: owner, text } = Address.of(ownerBytes)
     const process = Id.toBytes(assignment.process)
     const before = item.subarray(0, window.from)
     const after = item.subarray(window.to)
@@ -141,7 +142,7 @@ export const open = Effect.gen(function* () {
     const puts = [entries.put([process, assignment.slot], stored)]
     if (repeatKey !== undefined)
       puts.push(seen.put([process, repeatKey], { slot: assignment.slot, contentHash }))
-    if (!knownOwners.has(Bytes.toHex(owner))) puts.push(owners.put([owner], ownerBytes))
+    if (!knownOwners.has(text)) puts.push(owners.put([owner], ownerBytes))
     return puts
   }
 
@@ -235,7 +236,7 @@ export const open = Effect.gen(function* () {
           if (knownOwners.size > Limit.ownersKnownMax) knownOwners.clear()
           for (const { item } of appended) {
             const window = ownerWindow(item)
-            knownOwners.add(Bytes.toHex(Hash.sha256(item.subarray(window.from, window.to))))
+            knownOwners.add(Address.of(item.subarray(window.from, window.to)).text)
           }
         }),
       ),
