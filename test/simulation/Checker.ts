@@ -3,20 +3,23 @@ import type { Key, Keys } from "./SeededKeys.ts"
 import type * as Durable from "./Durable.ts"
 import type { Seen } from "./Seen.ts"
 import type * as Client from "./Client.ts"
+import type { Lie } from "./SchedulerLying.ts"
+import type * as Id from "../../runtime/Id.ts"
 
 /** What a checker sees of a machine: its disk, which no bug in memory can change. */
 export interface Place {
   readonly name: string
   readonly key: Key
   readonly durable: () => Durable.Durable
-  /** Whether it schedules, and whether it computes. */
   readonly schedules: boolean
-  readonly computes: boolean
-  /** Whether it follows a log that is not the scheduler's, or says what is not so. */
-  readonly lies: boolean
+  /** What is not so of it: that it is told a log that is not the one that others get, or attests other roots. */
+  readonly lie: Lie | "attests" | undefined
+  /** Why it has stopped following a process, if it has. */
+  readonly parked: (process: Id.ProcessId) => string | undefined
 }
 
 export interface Evidence {
+  readonly seed: number
   readonly keys: Keys
   readonly places: ReadonlyArray<Place>
   readonly jobs: ReadonlyArray<Client.Job>

@@ -110,9 +110,9 @@ export class Client {
   }
 
   /** Each item follows from its operation alone, so that leaving out another one does not change it. */
-  #sign(by: number, salt: string, fields: Omit<SignedItem.Fields, "anchor">, anchor = salt): Item.Item {
+  #sign(by: number, salt: string, fields: SignedItem.Fields): Item.Item {
     const signer = this.#town.keys.key(`caller ${by}`).signer(salt)
-    const all = { ...fields, anchor: Hash.sha256(Bytes.fromText(anchor)) }
+    const all = { anchor: Hash.sha256(Bytes.fromText(salt)), ...fields }
     return Effect.runSync(
       Effect.orDie(
         SignedItem.sign(signer, all).pipe(
@@ -152,9 +152,9 @@ export class Client {
       if (kind === "repeat" && !operation.signedAgain) return item
       // A spawn signed again would be another process.
       if (item.target.length === 0) return undefined
-      const { target, tags } = item
+      const { target, tags, anchor } = item
       const data = kind === "anchor" ? Bytes.fromText('[["sleep",1]]') : item.data
-      return this.#sign(earlier.operation.by, name, { target, tags, data }, `operation ${operation.of}`)
+      return this.#sign(earlier.operation.by, name, { target, tags, anchor, data })
     }
     const process = this.#process(operation.target)
     if (process === undefined) return undefined

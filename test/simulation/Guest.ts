@@ -57,6 +57,7 @@ const run = async (script) => {
 heddle.on("Spawn", (m) => { come(m) })
 heddle.on("Do", (m) => { come(m); return run(m.json()) })
 heddle.on("Cron", (m) => { state.crons++; come(m) })
+heddle.on("Break", () => { state.broken++ })
 heddle.on("Peek", () => state)
 heddle.onExport(() => ({ state, sent }))
 heddle.onImport((before) => { sent = before.sent; state = { ...before.state, version: "${version}" }; heddle.publish("state", state) })

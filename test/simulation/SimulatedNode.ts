@@ -12,13 +12,12 @@ import { Signer } from "../../identity/Signer.ts"
 import { Verifier } from "../../identity/Verifier.ts"
 import type { MessengerUnit } from "../../messenger-unit/MessengerUnit.ts"
 import * as MessengerUnitLocal from "../../messenger-unit/MessengerUnitLocal.ts"
-import * as Module from "../../runtime/Module.ts"
 import { Store } from "../../runtime/Store.ts"
 import { AssignmentLog } from "../../scheduler-unit/AssignmentLog.ts"
 import * as AssignmentLogStore from "../../scheduler-unit/AssignmentLogStore.ts"
 import { SchedulerUnit } from "../../scheduler-unit/SchedulerUnit.ts"
 import * as SchedulerUnitLocal from "../../scheduler-unit/SchedulerUnitLocal.ts"
-import * as Guest from "./Guest.ts"
+import type { Life } from "./Loop.ts"
 import type { Build } from "./Machine.ts"
 import type { StoreSimulated } from "./StoreSimulated.ts"
 
@@ -26,6 +25,7 @@ import type { StoreSimulated } from "./StoreSimulated.ts"
 export interface Pieces {
   readonly store: (real: Store["Service"], starts: number) => Store["Service"]
   readonly log: (real: AssignmentLog["Service"], starts: number) => AssignmentLog["Service"]
+  readonly verifier: (real: Verifier["Service"], starts: number) => Verifier["Service"]
   readonly sandbox: (real: Sandbox["Service"], starts: number) => Sandbox["Service"]
   /** The scheduler as the other units have it, and the compute unit as the messenger has it. */
   readonly scheduler: (real: SchedulerUnit["Service"], starts: number) => SchedulerUnit["Service"]
@@ -33,6 +33,7 @@ export interface Pieces {
 }
 
 export const real: Pieces = {
+  verifier: (piece) => piece,
   store: (piece) => piece,
   log: (piece) => piece,
   sandbox: (piece) => piece,
@@ -40,9 +41,8 @@ export const real: Pieces = {
   compute: (piece) => piece,
 }
 
-export interface SimulatedNode {
+export interface SimulatedNode extends SimulatedUnit {
   readonly scheduler: SchedulerUnit["Service"]
-  readonly compute: ComputeUnit["Service"]
   readonly messenger: MessengerUnit["Service"]
 }
 
@@ -54,30 +54,33 @@ export interface Seams {
   readonly pieces: Pieces
 }
 
-const substrates = (
-  { disk, signer, verifier, pieces }: Seams,
-  life: Parameters<Build<unknown>>[0],
-  starts: number,
-) =>
+const substrates = ({ disk, signer, verifier, pieces }: Seams, life: Life, starts: number) =>
   Context.make(Store, pieces.store(disk.open(life), starts)).pipe(
     Context.add(Signer, signer),
-    Context.add(Verifier, verifier),
+    Context.add(Verifier, pieces.verifier(verifier, starts)),
     Context.add(Sandbox, pieces.sandbox(SandboxInline.make(), starts)),
   )
 
-/** The programs are uploaded with the first start. */
-const keepPrograms = Effect.gen(function* () {
-  const store = yield* Store
-  const missing = Guest.programs.filter((program) => Module.get(store, Module.id(program)) === undefined)
-  if (missing.length > 0) yield* Effect.orDie(store.commit(missing.map((program) => Module.put(program))))
-})
+/** A machine that computes what a scheduler elsewhere orders. */
+export interface SimulatedUnit {
+  readonly compute: ComputeUnit["Service"]
+}
+
+/** A compute unit that follows `scheduler`, which it is given for each life. */
+export const unit =
+  (seams: Seams, scheduler: (life: Life) => SchedulerUnit["Service"]): Build<SimulatedUnit> =>
+  (life, starts) =>
+    ComputeUnitLocal.make({ residentBytesMax: seams.residentBytesMax }).pipe(
+      Effect.provideService(SchedulerUnit, scheduler(life)),
+      Effect.map((compute) => ({ compute })),
+      Effect.provideContext(substrates(seams, life, starts)),
+    )
 
 /** A node with all units. */
 export const whole =
   (seams: Seams): Build<SimulatedNode> =>
   (life, starts) =>
     Effect.gen(function* () {
-      yield* keepPrograms
       const { pieces, residentBytesMax } = seams
       const log = pieces.log(yield* AssignmentLogStore.make, starts)
       const local = yield* Effect.provideService(SchedulerUnitLocal.make, AssignmentLog, log)

@@ -60,6 +60,12 @@ export class StoreSimulated {
     Effect.runSync(Effect.orDie(store.commit(puts)))
   }
 
+  /** Has something on the disk before the world begins. */
+  install(puts: ReadonlyArray<Put>): void {
+    this.#write(puts, this.durable)
+    if (this.#disk.lies) this.#write(puts, this.#visible)
+  }
+
   #flush(life: Life): void {
     if (this.#flushing.length > 0 || this.#waiting.length === 0) return
     this.#flushing = this.#waiting.splice(0)

@@ -4,6 +4,8 @@
  */
 import type { Loop, Manner, Life } from "./Loop.ts"
 import type * as Luck from "./Luck.ts"
+import type { Place } from "./Checker.ts"
+import * as SchedulerLying from "./SchedulerLying.ts"
 import type { Disk } from "./StoreSimulated.ts"
 import type { StoreSimulated } from "./StoreSimulated.ts"
 import type { Shape } from "./Workload.ts"
@@ -11,7 +13,7 @@ import type { Shape } from "./Workload.ts"
 export interface Climate {
   readonly manner: Manner
   readonly disk: Disk
-  readonly shape: Shape
+  readonly shape: Omit<Shape, "units">
   /** Share of flushes after which, and of steps between which, a machine crashes. */
   readonly crashPerFlush: number
   readonly crashPerStep: number
@@ -23,21 +25,32 @@ export interface Climate {
   /** Bytes that open processes may take: with none, all that rest are evicted. */
   readonly residentBytesMax: number
   readonly areKeysReal: boolean
+  /** Machines that compute; what the third is told or tells; how long a request between two takes, one way. */
+  readonly units: number
+  readonly lie: Place["lie"]
+  readonly delayMsMax: number
 }
 
-export const climate = (seed: number, luck: Luck.Luck, units: number): Climate => ({
-  manner: { window: luck.pick([1, 3, 1_000]), yields: luck.pick([0, 0.001, 0.01]) },
-  disk: { flushMsMax: luck.pick([0, 4, 30]), slow: luck.pick([0, 0.05]), lies: false },
-  shape: { operations: 8 + luck.below(25), spanMs: luck.pick([200, 3_000, 20_000]), units },
-  crashPerFlush: luck.pick([0, 0.03, 0.15]),
-  crashPerStep: luck.pick([0, 0.0005, 0.003]),
-  crashesMax: luck.pick([2, 8]),
-  fills: luck.pick([0, 0, 0.1]),
-  skews: luck.pick([0, 0, 0.2]),
-  stops: luck.pick([0, 0.05]),
-  residentBytesMax: luck.pick([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 0]),
-  areKeysReal: seed % 16 === 0,
-})
+export const climate = (seed: number, luck: Luck.Luck): Climate => {
+  const units = luck.pick([1, 1, 1, 2, 3, 3])
+  const lie = luck.pick([undefined, "attests" as const, ...SchedulerLying.lies])
+  return {
+    manner: { window: luck.pick([1, 3, 1_000]), yields: luck.pick([0, 0.001, 0.01]) },
+    disk: { flushMsMax: luck.pick([0, 4, 30]), slow: luck.pick([0, 0.05]), lies: false },
+    shape: { operations: 8 + luck.below(25), spanMs: luck.pick([200, 3_000, 20_000]) },
+    crashPerFlush: luck.pick([0, 0.03, 0.15]),
+    crashPerStep: luck.pick([0, 0.0005, 0.003]),
+    crashesMax: luck.pick([2, 8]),
+    fills: luck.pick([0, 0, 0.1]),
+    skews: luck.pick([0, 0, 0.2]),
+    stops: luck.pick([0, 0.05]),
+    residentBytesMax: luck.pick([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 0]),
+    areKeysReal: seed % 16 === 0,
+    units,
+    lie,
+    delayMsMax: luck.pick([0, 20, 200]),
+  }
+}
 
 /** A machine as the weather knows it. */
 export interface Exposed {

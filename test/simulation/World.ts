@@ -5,31 +5,49 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { Broken, type Checker, type Evidence, type Make, type Place } from "./Checker.ts"
+import type { ProcessInfo } from "../../messenger-unit/MessengerUnit.ts"
+import { Broken, type Checker, type Evidence, type Make } from "./Checker.ts"
+import * as Authority from "./checkers/Authority.ts"
+import * as Commitment from "./checkers/Commitment.ts"
 import * as Delivery from "./checkers/Delivery.ts"
 import * as Embargo from "./checkers/Embargo.ts"
 import * as Order from "./checkers/Order.ts"
+import * as Suspicion from "./checkers/Suspicion.ts"
 import * as Client from "./Client.ts"
-import * as Durable from "./Durable.ts"
+import { Courier } from "./Courier.ts"
 import { Loop } from "./Loop.ts"
 import * as Luck from "./Luck.ts"
-import { lost, Machine } from "./Machine.ts"
+import { lost } from "./Machine.ts"
 import * as SeededKeys from "./SeededKeys.ts"
+import * as SchedulerLying from "./SchedulerLying.ts"
 import * as Seen from "./Seen.ts"
 import * as SimulatedNode from "./SimulatedNode.ts"
-import { StoreSimulated } from "./StoreSimulated.ts"
+import * as Town from "./Town.ts"
 import * as Trace from "./Trace.ts"
 import * as Weather from "./Weather.ts"
 import * as Workload from "./Workload.ts"
+
+const makers: ReadonlyArray<Make> = [
+  Order.make,
+  Embargo.make,
+  Delivery.make,
+  Authority.make,
+  Suspicion.make,
+  Commitment.make,
+]
 
 export interface Options {
   readonly seed: number
   /** Instead of the workload of the seed. */
   readonly operations?: ReadonlyArray<Workload.Operation> | undefined
-  /** Pieces with a planted bug. */
-  readonly pieces?: Partial<SimulatedNode.Pieces> | undefined
-  /** Changes the climate of the seed. */
-  readonly climate?: Partial<Weather.Climate> | undefined
+  /** A bug to live with. */
+  readonly planted?: Planted | undefined
+}
+
+/** A bug: pieces that stand in for real ones, and the climate in which it shows. */
+export interface Planted {
+  readonly pieces?: () => Partial<SimulatedNode.Pieces>
+  readonly climate?: (climate: Weather.Climate) => Partial<Weather.Climate>
 }
 
 export interface Report {
@@ -50,60 +68,50 @@ const settleMsMax = 10 * 60_000
 const lookMs = 1_000
 
 /** Runs the world of a seed from its beginning to its end. Nothing outside of it has a say. */
-export const run = ({ seed, operations, pieces, climate: bent }: Options): Report => {
+export const run = ({ seed, operations, planted }: Options): Report => {
   const luck = (stream: string) => Luck.make(seed, stream)
-  const climate = { ...Weather.climate(seed, luck("climate"), 1), ...bent }
-  const workload = operations ?? Workload.make(luck("workload"), climate.shape)
+  const usual = Weather.climate(seed, luck("climate"))
+  const climate = { ...usual, ...planted?.climate?.(usual) }
+  const workload = operations ?? Workload.make(luck("workload"), { ...climate.shape, units: climate.units })
   const trace = Trace.make()
   const loop = new Loop(luck("tasks"), climate.manner, trace)
   const keys = SeededKeys.make(climate.areKeysReal)
-
-  const key = keys.key("node")
-  const disk = new StoreSimulated(loop, luck("disk"), climate.disk, "disk")
-  const machine = new Machine(
-    "node",
-    loop,
-    luck("machine"),
-    disk,
-    SimulatedNode.whole({
-      disk,
-      signer: key.signer("node"),
-      verifier: keys.verifier,
-      residentBytesMax: climate.residentBytesMax,
-      pieces: { ...SimulatedNode.real, ...pieces },
-    }),
-  )
-  const place: Place = {
-    name: machine.name,
-    key,
-    durable: () => Durable.read(disk.durable),
-    schedules: true,
-    computes: true,
-    lies: false,
-  }
 
   const checkers: Array<Checker> = []
   const see = (seen: Seen.Seen) => {
     loop.note(`${seen.machine} shows ${seen.kind} ${Seen.shown(seen)}`)
     for (const checker of checkers) checker.seen?.(seen)
   }
-  const town = { loop, keys, machine, scheduler: key.address, units: [key.address], see }
-  const client = new Client.Client(town, luck("client"))
-  const evidence: Evidence = { keys, places: [place], jobs: client.jobs, now: () => loop.now }
-  for (const make of [Order.make, Embargo.make, Delivery.make] satisfies ReadonlyArray<Make>) {
+  const plot = {
+    seed,
+    loop,
+    luck,
+    climate,
+    keys,
+    pieces: { ...SimulatedNode.real, ...planted?.pieces?.() },
+    see,
+  }
+  const { node, machines, places } = Town.make(plot)
+  const units = places.map(({ key }) => key.address)
+  const door = { loop, keys, machine: node, scheduler: places[0]!.key.address, units, see }
+  const client = new Client.Client(door, luck("client"))
+  const courier = new Courier({ loop, luck: luck("courier"), scheduler: node, units: machines, see })
+  const evidence: Evidence = { seed, keys, places, jobs: client.jobs, now: () => loop.now }
+  for (const make of makers) {
     const checker: Checker = make(evidence, (detail) => {
       throw new Broken(checker.name, detail)
     })
     checkers.push(checker)
   }
-  machine.onCrash = () => {
-    for (const checker of checkers) checker.crashed?.(place)
-  }
+  for (const [i, machine] of machines.entries())
+    machine.onCrash = () => {
+      for (const checker of checkers) checker.crashed?.(places[i]!)
+    }
 
   /** Asks the node something and lets the world go on until it answers. */
   const ask = <A>(effect: (node: SimulatedNode.SimulatedNode) => Effect.Effect<A>): A | undefined => {
     let found: Exit.Exit<A> | typeof lost | undefined
-    machine.call(effect, (exit) => void (found = exit))
+    node.call(effect, (exit) => void (found = exit))
     const isAnswered = () => found !== undefined
     while (!isAnswered() && loop.step());
     if (found === undefined || found === lost) return undefined
@@ -111,32 +119,59 @@ export const run = ({ seed, operations, pieces, climate: bent }: Options): Repor
     return found.value
   }
 
+  /** What other units than the node have still to compute. */
+  const behind = (processes: ReadonlyArray<ProcessInfo>): string | undefined => {
+    const read = places[0]!.durable()
+    for (const { name, lie, durable, parked } of places) {
+      if (lie === "attests") continue
+      const { outcomes } = durable()
+      const isLate = ({ process }: ProcessInfo): boolean => {
+        const entries = read.entries(process)
+        const shown =
+          lie === undefined
+            ? entries
+            : SchedulerLying.bend(entries, lie, SchedulerLying.slotOf(seed, process))
+        const isBroken = lie === "breaks" && shown !== entries
+        return isBroken ? parked(process) === undefined : outcomes.point(process).slot + 1 < shown.length
+      }
+      const late = processes.find(isLate)
+      if (late !== undefined)
+        return `process ${late.process} is behind at ${name}: ${parked(late.process) ?? "not parked"}`
+    }
+    return undefined
+  }
+
   /** What is still pending, in words; nothing where all is done. */
   const pending = (): string | undefined => {
+    const found = ask(({ messenger }) => Effect.orDie(Effect.all([messenger.outbox, messenger.processes])))
+    if (found === undefined) return "the node does not answer"
+    const [outbox, processes] = found
+    courier.bring(outbox.filter(({ reason }) => reason.startsWith("not attested")))
     if (!client.isDone) {
       const open = client.jobs.filter((job) => job.open > 0)
       return `operations ${open.map(({ operation }) => operation.number).join(", ")} are not done`
     }
-    const found = ask(({ messenger }) => Effect.orDie(Effect.all([messenger.outbox, messenger.processes])))
-    if (found === undefined) return "the node does not answer"
-    const [outbox, processes] = found
     const late = processes.find(({ slots, computed }) => computed < slots)
     if (late !== undefined) return `process ${late.process} stays at slot ${late.computed}: ${late.parked}`
-    const held = outbox.find(({ target }) => target !== Client.nobody)
-    return held && `${held.kind} ${held.slot} ${held.index} of process ${held.source} is held: ${held.reason}`
+    const held = outbox.find((one) => one.target !== Client.nobody && !courier.hasBrought(one))
+    return held === undefined
+      ? behind(processes)
+      : `${held.kind} ${held.slot} ${held.index} of process ${held.source} is held: ${held.reason}`
   }
 
   const goThrough = () => {
-    machine.start()
+    for (const machine of machines) machine.start()
     client.plan(workload)
-    const calm = Weather.begin(loop, luck("weather"), climate, [machine])
+    courier.start()
+    const calm = Weather.begin(loop, luck("weather"), climate, machines)
     loop.runUntil(loop.now + climate.shape.spanMs + lookMs)
     calm()
     loop.note("all is healed")
-    if (!machine.isRunning) machine.start()
+    courier.isHonest = true
     const end = loop.now + settleMsMax
     let left: string | undefined
     do {
+      for (const machine of machines) if (!machine.isRunning) machine.start()
       loop.runUntil(loop.now + lookMs)
       left = pending()
     } while (left !== undefined && loop.now < end)
@@ -148,8 +183,8 @@ export const run = ({ seed, operations, pieces, climate: bent }: Options): Repor
     seed,
     hash: trace.hash(),
     steps: loop.steps,
-    starts: machine.starts,
-    slots: place
+    starts: machines.reduce((sum, { starts }) => sum + starts, 0),
+    slots: places[0]!
       .durable()
       .log.processes()
       .reduce((sum, { nextSlot }) => sum + nextSlot, 0),

@@ -85,6 +85,6 @@ export const make: Make = ({ places }, fail) => ({
       fail(`${seen.kind} ${Seen.shown(seen)} of ${seen.machine} was seen and is not durable`)
   },
   crashed: (place) => {
-    if (place.computes) checkSnapshots(place, fail)
+    checkSnapshots(place, fail)
   },
 })
