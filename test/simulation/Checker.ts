@@ -32,8 +32,8 @@ export interface Checker {
   readonly seen?: (seen: Seen) => void
   /** A machine has crashed: its disk is all that there is of it. */
   readonly crashed?: (place: Place) => void
-  /** All that was pending is done, or will never be. */
-  readonly end?: () => void
+  /** All is over. Where it is not complete, something is still pending, and only what must never be can be told. */
+  readonly end?: (isComplete: boolean) => void
 }
 
 /** What a checker is made of. `fail` does not return. */

@@ -154,7 +154,7 @@ export class Client {
       if (item.target.length === 0) return undefined
       const { target, tags, anchor } = item
       const data = kind === "anchor" ? Bytes.fromText('[["sleep",1]]') : item.data
-      return this.#sign(earlier.operation.by, name, { target, tags, anchor, data })
+      return this.#sign(this.#signerOf(earlier), name, { target, tags, anchor, data })
     }
     const process = this.#process(operation.target)
     if (process === undefined) return undefined
@@ -171,6 +171,13 @@ export class Client {
     const bytes = Bytes.copy(item.bytes)
     bytes[bytes.length - 1]! ^= 1
     return { ...item, bytes }
+  }
+
+  /** Who signed what was sent: of a repeat, whoever signed what it repeats. */
+  #signerOf({ operation }: Job): number {
+    if (operation.kind !== "repeat" && operation.kind !== "anchor") return operation.by
+    const earlier = this.jobs.find((job) => job.operation.number === operation.of)
+    return earlier === undefined ? operation.by : this.#signerOf(earlier)
   }
 
   #begin(operation: Operation): void {
@@ -201,7 +208,7 @@ export class Client {
       (exit) => {
         const again = () => this.#later(() => this.#ask(what, effect, done))
         if (exit === lost) return again()
-        if (Exit.isFailure(exit)) throw new Error(`${what}: ${Cause.pretty(exit.cause)}`)
+        if (Exit.isFailure(exit)) return loop.fail(new Error(`${what}: ${Cause.pretty(exit.cause)}`))
         const result = exit.value
         if (Result.isFailure(result)) {
           const { failure } = result

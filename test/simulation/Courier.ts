@@ -35,9 +35,13 @@ export interface Roads {
   readonly scheduler: Machine<{ readonly scheduler: SchedulerUnit["Service"] }>
   readonly units: ReadonlyArray<Machine<{ readonly compute: ComputeUnit["Service"] }>>
   readonly see: (seen: Seen) => void
+  /** Longest pause between two tricks. */
+  readonly pauseMs: number
 }
 
-const pauseMs = 150
+/** Most of what it tries on is about what was emitted last. */
+const recentMax = 8
+const retryMs = 200
 
 const name = ({ source, slot, index }: Pick<Emitted, "source" | "slot" | "index">): string =>
   `${source} ${slot} ${index}`
@@ -87,8 +91,8 @@ export class Courier {
     }
   }
 
-  #later(run: () => void): void {
-    this.#roads.loop.after(this.#life, 1 + this.#roads.luck.below(2 * pauseMs), run)
+  #later(run: () => void, msMax = retryMs): void {
+    this.#roads.loop.after(this.#life, 1 + this.#roads.luck.below(msMax), run)
   }
 
   #follow(unit: Roads["units"][number], number: number): void {
@@ -96,7 +100,7 @@ export class Courier {
       ({ compute }) => Stream.runHead(compute.releases(number)),
       (exit) => {
         if (exit === lost) return this.#later(() => this.#follow(unit, number))
-        if (Exit.isFailure(exit)) throw new Error(Cause.pretty(exit.cause))
+        if (Exit.isFailure(exit)) return this.#roads.loop.fail(new Error(Cause.pretty(exit.cause)))
         const release = Option.getOrThrow(exit.value)
         this.#roads.see({ machine: unit.name, kind: "release", release })
         for (const emitted of release.emitted) {
@@ -121,8 +125,9 @@ export class Courier {
   }
 
   #tryOn(): void {
-    const { luck } = this.#roads
-    const parcels = [...this.#parcels.values()]
+    const { luck, pauseMs } = this.#roads
+    const all = [...this.#parcels.values()]
+    const parcels = luck.chance(0.7) ? all.slice(-recentMax) : all
     if (!this.isHonest && parcels.length > 0) {
       const [one, other] = [luck.pick(parcels), luck.pick(parcels)]
       const { item } = one.emitted.entry
@@ -132,6 +137,6 @@ export class Courier {
       const tricks = [first!, first!, merge(one.proofs.values()), mangled, other.emitted.proof, Bytes.empty]
       this.#submit(item, luck.pick(tricks), () => {})
     }
-    this.#later(() => this.#tryOn())
+    this.#later(() => this.#tryOn(), pauseMs)
   }
 }

@@ -53,6 +53,7 @@ export class Loop {
   #timers: Array<Timer> = []
   #seq = 0
   steps = 0
+  #fault: Error | undefined
   /** Asked after each step. */
   onStep: () => void = () => {}
 
@@ -73,6 +74,12 @@ export class Loop {
 
   add(life: Life, run: () => void): void {
     if (life.alive) this.#ready.push({ life, run })
+  }
+
+  /** Ends the simulation. What is thrown may be caught by whose fiber this happens in, so it is kept. */
+  fail(fault: Error): never {
+    this.#fault ??= fault
+    throw fault
   }
 
   /** Runs something later; gives how to call it off. */
@@ -113,6 +120,7 @@ export class Loop {
     const [task] = this.#ready.splice(at, 1)
     this.trace.count(`${this.#now} ${at} ${task!.life.name}`)
     task!.run()
+    if (this.#fault !== undefined) throw this.#fault
     this.steps++
     this.onStep()
     return true

@@ -73,7 +73,8 @@ export class Machine<N> {
     this.#scope = Scope.makeUnsafe()
     this.#loop.note(`${this.#life.name} starts`)
     this.#fork(Scope.provide(this.#build(this.#life, this.starts), this.#scope), (exit) => {
-      if (Exit.isFailure(exit)) throw new Error(`${this.name} does not start: ${Cause.pretty(exit.cause)}`)
+      if (Exit.isFailure(exit))
+        return this.#loop.fail(new Error(`${this.name} does not start: ${Cause.pretty(exit.cause)}`))
       this.#node = exit.value
       this.#loop.note(`${this.#life.name} is up`)
     })

@@ -41,7 +41,8 @@ export const make = (line: Line, life: Life): Service => {
           (node) => effect(node.scheduler),
           (exit) => {
             if (exit === lost) return void loop.after(life, 1 + luck.below(retryMs), attempt)
-            if (Exit.isFailure(exit) && Cause.hasDies(exit.cause)) throw new Error(Cause.pretty(exit.cause))
+            if (Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+              return loop.fail(new Error(Cause.pretty(exit.cause)))
             if (Exit.isSuccess(exit)) left(exit.value)
             loop.after(life, delay(), () => resume(exit))
           },

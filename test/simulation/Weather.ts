@@ -29,6 +29,8 @@ export interface Climate {
   readonly units: number
   readonly lie: Place["lie"]
   readonly delayMsMax: number
+  /** Longest pause of the courier between two tricks. */
+  readonly courierMs: number
 }
 
 export const climate = (seed: number, luck: Luck.Luck): Climate => {
@@ -37,7 +39,7 @@ export const climate = (seed: number, luck: Luck.Luck): Climate => {
   return {
     manner: { window: luck.pick([1, 3, 1_000]), yields: luck.pick([0, 0.001, 0.01]) },
     disk: { flushMsMax: luck.pick([0, 4, 30]), slow: luck.pick([0, 0.05]), lies: false },
-    shape: { operations: 8 + luck.below(25), spanMs: luck.pick([200, 3_000, 20_000]) },
+    shape: { operations: 4 + luck.below(14), spanMs: luck.pick([200, 3_000, 10_000]) },
     crashPerFlush: luck.pick([0, 0.03, 0.15]),
     crashPerStep: luck.pick([0, 0.0005, 0.003]),
     crashesMax: luck.pick([2, 8]),
@@ -49,6 +51,7 @@ export const climate = (seed: number, luck: Luck.Luck): Climate => {
     units,
     lie,
     delayMsMax: luck.pick([0, 20, 200]),
+    courierMs: luck.pick([60, 600]),
   }
 }
 

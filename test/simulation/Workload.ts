@@ -77,9 +77,9 @@ export const make = (luck: Luck.Luck, { operations, spanMs, units }: Shape): Rea
   return times.map((at, number): Operation => {
     const timed = { number, at: number < spawnsFirst ? 0 : at, by: luck.below(callers) }
     const [target, of, dice] = [luck.below(100), luck.below(Math.max(1, number)), luck.below(20)]
-    const plan = planOf(luck, 2)
+    const plan = planOf(luck, 1 + luck.below(2))
     const [waits, look, isDouble] = [luck.chance(0.7), luck.pick(looks), luck.chance(0.1)]
-    const cronSeconds = luck.chance(0.3) ? 3 + luck.below(20) : undefined
+    const cronSeconds = luck.chance(0.3) ? 8 + luck.below(20) : undefined
     const quorum = 1 + luck.below(units)
     if (number < spawnsFirst || dice === 0) return { ...timed, kind: "spawn", cronSeconds, quorum }
     if (dice < 12) return { ...timed, kind: "say", target, plan, waits, look, copies: isDouble ? 2 : 1 }

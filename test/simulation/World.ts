@@ -5,12 +5,12 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { ProcessInfo } from "../../messenger-unit/MessengerUnit.ts"
 import { Broken, type Checker, type Evidence, type Make } from "./Checker.ts"
 import * as Authority from "./checkers/Authority.ts"
 import * as Commitment from "./checkers/Commitment.ts"
 import * as Delivery from "./checkers/Delivery.ts"
 import * as Embargo from "./checkers/Embargo.ts"
+import * as Liveness from "./checkers/Liveness.ts"
 import * as Order from "./checkers/Order.ts"
 import * as Suspicion from "./checkers/Suspicion.ts"
 import * as Client from "./Client.ts"
@@ -19,7 +19,6 @@ import { Loop } from "./Loop.ts"
 import * as Luck from "./Luck.ts"
 import { lost } from "./Machine.ts"
 import * as SeededKeys from "./SeededKeys.ts"
-import * as SchedulerLying from "./SchedulerLying.ts"
 import * as Seen from "./Seen.ts"
 import * as SimulatedNode from "./SimulatedNode.ts"
 import * as Town from "./Town.ts"
@@ -64,7 +63,7 @@ export interface Report {
 }
 
 /** ms after which everything that can happen in a healed world has: the longest waits of a workload, many times over. */
-const settleMsMax = 10 * 60_000
+const settleMsMax = 6 * 60_000
 const lookMs = 1_000
 
 /** Runs the world of a seed from its beginning to its end. Nothing outside of it has a say. */
@@ -95,12 +94,17 @@ export const run = ({ seed, operations, planted }: Options): Report => {
   const units = places.map(({ key }) => key.address)
   const door = { loop, keys, machine: node, scheduler: places[0]!.key.address, units, see }
   const client = new Client.Client(door, luck("client"))
-  const courier = new Courier({ loop, luck: luck("courier"), scheduler: node, units: machines, see })
+  const courier = new Courier({
+    loop,
+    luck: luck("courier"),
+    scheduler: node,
+    units: machines,
+    see,
+    pauseMs: climate.courierMs,
+  })
   const evidence: Evidence = { seed, keys, places, jobs: client.jobs, now: () => loop.now }
   for (const make of makers) {
-    const checker: Checker = make(evidence, (detail) => {
-      throw new Broken(checker.name, detail)
-    })
+    const checker: Checker = make(evidence, (detail) => loop.fail(new Broken(checker.name, detail)))
     checkers.push(checker)
   }
   for (const [i, machine] of machines.entries())
@@ -119,46 +123,6 @@ export const run = ({ seed, operations, planted }: Options): Report => {
     return found.value
   }
 
-  /** What other units than the node have still to compute. */
-  const behind = (processes: ReadonlyArray<ProcessInfo>): string | undefined => {
-    const read = places[0]!.durable()
-    for (const { name, lie, durable, parked } of places) {
-      if (lie === "attests") continue
-      const { outcomes } = durable()
-      const isLate = ({ process }: ProcessInfo): boolean => {
-        const entries = read.entries(process)
-        const shown =
-          lie === undefined
-            ? entries
-            : SchedulerLying.bend(entries, lie, SchedulerLying.slotOf(seed, process))
-        const isBroken = lie === "breaks" && shown !== entries
-        return isBroken ? parked(process) === undefined : outcomes.point(process).slot + 1 < shown.length
-      }
-      const late = processes.find(isLate)
-      if (late !== undefined)
-        return `process ${late.process} is behind at ${name}: ${parked(late.process) ?? "not parked"}`
-    }
-    return undefined
-  }
-
-  /** What is still pending, in words; nothing where all is done. */
-  const pending = (): string | undefined => {
-    const found = ask(({ messenger }) => Effect.orDie(Effect.all([messenger.outbox, messenger.processes])))
-    if (found === undefined) return "the node does not answer"
-    const [outbox, processes] = found
-    courier.bring(outbox.filter(({ reason }) => reason.startsWith("not attested")))
-    if (!client.isDone) {
-      const open = client.jobs.filter((job) => job.open > 0)
-      return `operations ${open.map(({ operation }) => operation.number).join(", ")} are not done`
-    }
-    const late = processes.find(({ slots, computed }) => computed < slots)
-    if (late !== undefined) return `process ${late.process} stays at slot ${late.computed}: ${late.parked}`
-    const held = outbox.find((one) => one.target !== Client.nobody && !courier.hasBrought(one))
-    return held === undefined
-      ? behind(processes)
-      : `${held.kind} ${held.slot} ${held.index} of process ${held.source} is held: ${held.reason}`
-  }
-
   const goThrough = () => {
     for (const machine of machines) machine.start()
     client.plan(workload)
@@ -168,15 +132,17 @@ export const run = ({ seed, operations, planted }: Options): Report => {
     calm()
     loop.note("all is healed")
     courier.isHonest = true
+    const liveness = Liveness.make({ seed, places, client, courier, ask })
     const end = loop.now + settleMsMax
     let left: string | undefined
     do {
       for (const machine of machines) if (!machine.isRunning) machine.start()
       loop.runUntil(loop.now + lookMs)
-      left = pending()
+      left = liveness.pending()
     } while (left !== undefined && loop.now < end)
+    // What should never have been says more than what never came.
+    for (const checker of checkers) checker.end?.(left === undefined)
     if (left !== undefined) throw new Broken("liveness", left)
-    for (const checker of checkers) checker.end?.()
   }
 
   const report = (broken: Report["broken"]): Report => ({

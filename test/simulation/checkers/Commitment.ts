@@ -59,12 +59,11 @@ export const make: Make = ({ places, keys }, fail) => {
   const compare = (place: Place, process: Id.ProcessId) => {
     const [ours, theirs] = [attestations(scheduler, process), attestations(place, process)]
     const different = theirs.findIndex(
-      (one, i) => !Bytes.equal(Attestation.leafValue(one), Attestation.leafValue(ours[i]!)),
+      (one, i) => ours[i] && !Bytes.equal(Attestation.leafValue(one), Attestation.leafValue(ours[i])),
     )
-    if (different < 0 && (ours.length === theirs.length || place.lie !== undefined)) return
+    if (different < 0) return
     const where = `process ${process} at ${place.name}`
-    if (place.lie === undefined)
-      return fail(`${where}: ${theirs.length} attestations, of ${ours.length}, differ at ${different}`)
+    if (place.lie === undefined) return fail(`${where}: attestation ${different} is another one`)
     const [our, their] = [ours[different]!, theirs[different]!]
     if (Bytes.equal(our.to.head, their.to.head) && !Attestation.contradict(our, their))
       fail(`${where}: another root of slot ${their.to.slot}, and no contradiction`)

@@ -7,6 +7,7 @@ import * as SignatureType from "../../../runtime/SignatureType.ts"
 import * as Assignment from "../../../runtime/Assignment.ts"
 import * as Batch from "../../../runtime/Batch.ts"
 import * as Bytes from "../../../runtime/Bytes.ts"
+import type { CommittedBatch } from "../../../scheduler-unit/SchedulerUnit.ts"
 import type { Make, Place } from "../Checker.ts"
 
 export const make: Make = ({ places, keys, now }, fail) => {
@@ -41,11 +42,16 @@ export const make: Make = ({ places, keys, now }, fail) => {
 
   const checkLogs = ({ durable }: Place) => {
     const read = durable()
+    const batches = new Map<number, CommittedBatch | undefined>()
+    const batchOf = (number: number) => {
+      if (!batches.has(number)) batches.set(number, read.log.batch(number))
+      return batches.get(number)
+    }
     for (const { process, nextSlot } of read.log.processes()) {
       const entries = read.entries(process)
       if (entries.length !== nextSlot) fail(`process ${process} has ${entries.length} slots, not ${nextSlot}`)
       let [previous, timestamp] = [Assignment.emptyHead, 0]
-      for (const [slot, { assignment, item, proof }] of entries.entries()) {
+      for (const [slot, { assignment, item, proof, batch, index }] of entries.entries()) {
         const where = `process ${process} slot ${slot}`
         if (assignment.slot !== slot) fail(`${where}: there stands ${assignment.slot}`)
         if (!Bytes.equal(assignment.previous, previous)) fail(`${where} does not follow the slot before`)
@@ -53,6 +59,9 @@ export const make: Make = ({ places, keys, now }, fail) => {
         if (!Bytes.equal(Assignment.entryHash(item, proof), assignment.entryHash))
           fail(`${where}: another item`)
         if (assignment.timestamp < timestamp) fail(`${where}: time goes back`)
+        const leaf = batchOf(batch)?.entries[index]?.assignment
+        if (leaf === undefined || !Bytes.equal(leaf.head, assignment.head))
+          fail(`${where} is not in its batch`)
         ;({ head: previous, timestamp } = assignment)
         tell(process, slot, assignment.head)
       }

@@ -60,7 +60,8 @@ export const make: Make = (evidence, fail) => {
 
   return {
     name: "suspicion",
-    end: () => {
+    end: (isComplete) => {
+      if (!isComplete) return
       for (const place of places)
         if (place.lie !== undefined && place.lie !== "attests")
           for (const { process } of scheduler.durable().log.processes()) check(place, place.lie, process)
