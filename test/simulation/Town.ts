@@ -19,6 +19,7 @@ import type { Seen } from "./Seen.ts"
 import type * as SeededKeys from "./SeededKeys.ts"
 import * as SimulatedNode from "./SimulatedNode.ts"
 import { StoreSimulated } from "./StoreSimulated.ts"
+import { Strain } from "./Strain.ts"
 import type { Climate } from "./Weather.ts"
 
 export interface Plot {
@@ -36,6 +37,7 @@ export interface Town {
   /** All of them, the node first. */
   readonly machines: ReadonlyArray<Machine<SimulatedNode.SimulatedUnit>>
   readonly places: ReadonlyArray<Place>
+  readonly strain: Strain
 }
 
 /** A unit that attests other roots than those that it computed. */
@@ -54,7 +56,12 @@ const attestsOthers = (sandbox: Sandbox["Service"]): Sandbox["Service"] => ({
 
 export const make = ({ seed, loop, luck, climate, keys, pieces, see }: Plot): Town => {
   const { residentBytesMax, units, lie, delayMsMax } = climate
-  const { verifier } = keys
+  const strain = new Strain(luck("strain"), climate.strain)
+  const verifier = strain.verifier(keys.verifier)
+  const strained =
+    (inner: SimulatedNode.Pieces["sandbox"]): SimulatedNode.Pieces["sandbox"] =>
+    (sandbox, starts) =>
+      inner(strain.sandbox(sandbox), starts)
   const diskOf = (name: string) => {
     const disk = new StoreSimulated(loop, luck(`disk of ${name}`), climate.disk, `disk of ${name}`)
     disk.install(Guest.programs.map((program) => Module.put(program)))
@@ -83,13 +90,19 @@ export const make = ({ seed, loop, luck, climate, keys, pieces, see }: Plot): To
   })
 
   const disk = diskOf("node")
-  const signer = keys.key("node").signer("node")
+  const signer = strain.signer(keys.key("node").signer("node"))
   const node = new Machine(
     "node",
     loop,
     luck("node"),
     disk,
-    SimulatedNode.whole({ disk, signer, verifier, residentBytesMax, pieces }),
+    SimulatedNode.whole({
+      disk,
+      signer,
+      verifier,
+      residentBytesMax,
+      pieces: { ...pieces, sandbox: strained(pieces.sandbox) },
+    }),
   )
 
   const besides = Array.from({ length: units - 1 }, (_, i) => {
@@ -113,16 +126,17 @@ export const make = ({ seed, loop, luck, climate, keys, pieces, see }: Plot): To
     const sandbox = told === "attests" ? attestsOthers : SimulatedNode.real.sandbox
     const seams = {
       disk: own,
-      signer: key.signer(name),
+      signer: strain.signer(key.signer(name)),
       verifier,
       residentBytesMax,
-      pieces: { ...SimulatedNode.real, sandbox },
+      pieces: { ...SimulatedNode.real, sandbox: strained(sandbox) },
     }
     const machine = new Machine(name, loop, luck(name), own, SimulatedNode.unit(seams, scheduler))
     return { machine, place: placeOf(machine, told) }
   })
   return {
     node,
+    strain,
     machines: [node, ...besides.map(({ machine }) => machine)],
     places: [placeOf(node, undefined), ...besides.map(({ place }) => place)],
   }

@@ -22,6 +22,8 @@ export interface Climate {
   readonly fills: number
   readonly skews: number
   readonly stops: number
+  /** Share of signatures, verifications and runs that fail for no fault of theirs. */
+  readonly strain: number
   /** Bytes that open processes may take: with none, all that rest are evicted. */
   readonly residentBytesMax: number
   readonly areKeysReal: boolean
@@ -51,6 +53,7 @@ export const climate = (seed: number, luck: Luck.Luck): Climate => {
     units,
     lie,
     delayMsMax: luck.pick([0, 20, 200]),
+    strain: luck.pick([0, 0, 0.02, 0.1]),
     courierMs: luck.pick([60, 600]),
   }
 }
@@ -68,7 +71,7 @@ export interface Exposed {
 
 const downMsMax = 3_000
 const fullMsMax = 4_000
-const skewMsMax = 20_000
+const skewMsMax = 90_000
 const lookMs = 1_000
 
 /** Lets a climate loose on machines; gives how to end it. */

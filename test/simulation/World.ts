@@ -90,7 +90,7 @@ export const run = ({ seed, operations, planted }: Options): Report => {
     pieces: { ...SimulatedNode.real, ...planted?.pieces?.() },
     see,
   }
-  const { node, machines, places } = Town.make(plot)
+  const { node, machines, places, strain } = Town.make(plot)
   const units = places.map(({ key }) => key.address)
   const door = { loop, keys, machine: node, scheduler: places[0]!.key.address, units, see }
   const client = new Client.Client(door, luck("client"))
@@ -130,6 +130,7 @@ export const run = ({ seed, operations, planted }: Options): Report => {
     const calm = Weather.begin(loop, luck("weather"), climate, machines)
     loop.runUntil(loop.now + climate.shape.spanMs + lookMs)
     calm()
+    strain.share = 0
     loop.note("all is healed")
     courier.isHonest = true
     const liveness = Liveness.make({ seed, places, client, courier, ask })
