@@ -9,7 +9,7 @@ const fresh = Array.from({ length: 4 }, (_, i) => (Date.now() % 1_000_000_000) +
 describe("a simulated world", () => {
   it("is the same in two runs of a seed, to the last event", () => {
     // With real signatures, with several units, with crashes.
-    for (const seed of [16, 3]) {
+    for (const seed of [32, 3]) {
       const [one, again] = [World.run({ seed }), World.run({ seed })]
       expect(one.steps).toBeGreaterThan(100)
       expect(again).toEqual(one)
