@@ -32,11 +32,12 @@ export const make = (bytesMax: number = Number.POSITIVE_INFINITY): Store["Servic
       return found !== undefined && Bytes.equal(found, key) ? Bytes.copy(values[at]!) : undefined
     },
     range: ({ from, to, reverse = false, limit = Number.POSITIVE_INFINITY }) => {
-      const found: Array<readonly [Uint8Array, Uint8Array]> = []
-      for (let at = place(keys, from); at < keys.length && Bytes.compare(keys[at]!, to) < 0; at++)
-        found.push([Bytes.copy(keys[at]!), Bytes.copy(values[at]!)])
-      if (reverse) found.reverse()
-      return found.slice(0, limit)
+      const [first, end] = [place(keys, from), place(keys, to)]
+      const count = Math.max(0, Math.min(end - first, limit))
+      return Array.from({ length: count }, (_, i) => {
+        const at = reverse ? end - 1 - i : first + i
+        return [Bytes.copy(keys[at]!), Bytes.copy(values[at]!)] as const
+      })
     },
     commit: (puts) =>
       Effect.suspend(() => {

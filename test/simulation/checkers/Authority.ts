@@ -1,0 +1,71 @@
+/**
+ * Authority: nothing was accepted that nobody answers for. A signed item has its signature; what a process is said to
+ * have emitted, it has emitted, and as many units as the receiver asks for have signed that.
+ */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Attestation from "../../../runtime/Attestation.ts"
+import * as Bytes from "../../../runtime/Bytes.ts"
+import * as Hash from "../../../runtime/Hash.ts"
+import * as Id from "../../../runtime/Id.ts"
+import * as Item from "../../../runtime/Item.ts"
+import * as Message from "../../../runtime/Message.ts"
+import * as OutboxProof from "../../../runtime/OutboxProof.ts"
+import * as Process from "../../../runtime/Process.ts"
+import * as SignatureType from "../../../runtime/SignatureType.ts"
+import type { LogEntry } from "../../../scheduler-unit/SchedulerUnit.ts"
+import type { Make } from "../Checker.ts"
+
+export const make: Make = ({ places, keys }, fail) => {
+  const scheduler = places.find(({ schedules }) => schedules)!
+
+  const checkProof = (process: Process.Process, where: string, { item: bytes, proof: given }: LogEntry) => {
+    const item = Result.getOrThrow(Item.decode(bytes))
+    const proof = Result.getOrThrowWith(OutboxProof.decode(given), (why) => new Error(`${where}: ${why}`))
+    const source = proof.attestation.process
+    const turn = scheduler.durable().outcomes.turn(source, proof.slot)
+    const entry = turn?.outcome.outbox[proof.index]
+    if (entry === undefined || !Bytes.equal(entry.item, bytes))
+      return fail(`${where}: ${source} never emitted it`)
+    const { kind, pair, due } = entry
+    if (kind !== proof.kind || pair !== proof.pair || due !== proof.due)
+      fail(`${where}: it was emitted as ${kind} ${pair}, not as ${proof.kind} ${proof.pair}`)
+    const opened = OutboxProof.open(item, proof)
+    if (Result.isFailure(opened)) return fail(`${where}: ${opened.failure}`)
+    const good = opened.success.claims.filter(({ signatureType, owner, signature, root }) => {
+      const type = SignatureType.find(signatureType)!
+      const signed = Attestation.signingBytes(root)
+      const verified = keys.verifier.verify(type, owner, "heddle/attestation/1", signed, signature)
+      return Effect.runSync(Effect.orDie(verified))
+    })
+    const signers = new Set(good.map(({ owner }) => Id.fromBytes(Hash.sha256(owner))))
+    const { units, quorum } = process.authority
+    const believed = units.filter((unit) => signers.has(unit)).length
+    if (believed < quorum) fail(`${where}: ${believed} units of those it believes signed it, not ${quorum}`)
+  }
+
+  const checkSigned = (where: string, item: Item.Item) => {
+    const verified = Effect.runSync(Effect.result(keys.verifier.verifyItem(item)))
+    if (Result.isFailure(verified)) fail(`${where}: ${verified.failure.message}`)
+  }
+
+  return {
+    name: "authority",
+    end: () => {
+      const { log, entries, turns } = scheduler.durable()
+      for (const { process: id } of log.processes()) {
+        const outcomes = turns(id)
+        let process: Process.Process | undefined
+        for (const [slot, entry] of entries(id).entries()) {
+          const where = `process ${id} slot ${slot}`
+          if (outcomes[slot]?.outcome.error?.reason === "inadmissible")
+            fail(`${where} was let in: ${outcomes[slot].outcome.error.message}`)
+          const item = Result.getOrThrow(Item.decode(entry.item))
+          process ??= Result.getOrThrow(Result.flatMap(Message.parse(item), Process.fromSpawn))
+          if (item.type !== SignatureType.outbox) checkSigned(where, item)
+          else if (entry.proof.length > 0) checkProof(process, where, entry)
+        }
+      }
+    },
+  }
+}
