@@ -57,6 +57,8 @@ export const make = (line: Line, life: Life): Service => {
   return {
     address,
     submit: (item, proof) => request((service) => service.submit(item, proof)),
+    addData: (bytes) => request((service) => service.addData(bytes)),
+    data: (hash) => request((service) => service.data(hash)),
     receipt: (process, slot) => request((service) => service.receipt(process, slot)),
     log: (process, from, limit) => request((service) => service.log(process, from, limit)),
     processes: request((service) => service.processes),

@@ -4,6 +4,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { ArchiveUnit } from "../../archive-unit/ArchiveUnit.ts"
 import { ComputeUnit } from "../../compute-unit/ComputeUnit.ts"
 import * as ComputeUnitLocal from "../../compute-unit/ComputeUnitLocal.ts"
 import { Sandbox } from "../../compute-unit/Sandbox.ts"
@@ -17,6 +18,7 @@ import { AssignmentLog } from "../../scheduler-unit/AssignmentLog.ts"
 import * as AssignmentLogStore from "../../scheduler-unit/AssignmentLogStore.ts"
 import { SchedulerUnit } from "../../scheduler-unit/SchedulerUnit.ts"
 import * as SchedulerUnitLocal from "../../scheduler-unit/SchedulerUnitLocal.ts"
+import * as SmallNode from "../support/SmallNode.ts"
 import type { Life } from "./Loop.ts"
 import type { Build } from "./Machine.ts"
 import type { StoreSimulated } from "./StoreSimulated.ts"
@@ -94,6 +96,7 @@ export const whole =
       const messenger = yield* MessengerUnitLocal.make("simulated").pipe(
         Effect.provideService(SchedulerUnit, scheduler),
         Effect.provideService(ComputeUnit, compute),
+        Effect.provideService(ArchiveUnit, SmallNode.noArchive),
       )
       return { scheduler, compute, messenger }
     }).pipe(Effect.provideContext(substrates(seams, life, starts)))

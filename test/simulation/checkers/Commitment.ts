@@ -28,6 +28,7 @@ const sourceOf = ({ durable }: Place): LogSource.LogSource<never> => {
       }),
     attestation: (process, slot) => Effect.sync(() => outcomes.attestation(process, slot)),
     module: (id) => Effect.sync(() => Guest.programs.find((program) => Module.id(program) === id)),
+    data: () => Effect.undefined,
     snapshots: (process) => Effect.sync(() => snapshots.list(process)),
     snapshot: () => Effect.undefined,
     engineBytes: () => Effect.undefined,
