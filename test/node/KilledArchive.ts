@@ -1,6 +1,6 @@
 /**
- * A node under load that archives as often as it can, and waits to be killed. Told to finish, it brings everything into
- * its archive and stops. Prints one line an event:
+ * A node under load that archives as often as it can, and waits to be killed. Told to finish, it computes what waits,
+ * brings everything into its archive and stops. Prints one line an event:
  *
  *     ready                                   it takes messages
  *     ack                                     one was acknowledged
@@ -34,6 +34,8 @@ const unit = await runtime.runPromise(ArchiveUnit)
 const run = <A, E>(effect: Effect.Effect<A, E>) => runtime.runPromise(effect)
 
 if (task === "finish") {
+  for (const { process: pid, slots } of await run(messenger.processes))
+    await run(messenger.turn(pid, slots - 1))
   await run(unit.flush)
   const { batches, turns, bundles } = await run(unit.status)
   process.stdout.write(`done ${batches.confirmed} ${turns.confirmed} ${bundles}\n`)
