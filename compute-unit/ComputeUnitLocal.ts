@@ -196,21 +196,17 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax }: Options) 
       )
   })
 
-  const rest = (of: Followed.Followed) =>
-    Effect.suspend(() => {
-      of.running = false
-      of.groupsMax = Number.POSITIVE_INFINITY
-      onIdle(of)
-      return residency.trimSoon
-    })
-
   const lanes: Lanes.Lanes<Followed.Followed> = yield* Lanes.make({
     lanesMax: Limit.processesRunningMax,
     run: (of: Followed.Followed): Effect.Effect<void> => Effect.suspend(() => nextRun(of)),
   })
   const nextRun = Effect.fnUntraced(function* (of: Followed.Followed) {
-    if (of.pending.length === 0 || of.parked !== undefined) return yield* rest(of)
-    const { groups, heldMs } = Run.next(of, yield* Clock.currentTimeMillis)
+    const now = yield* Clock.currentTimeMillis
+    if (Followed.rests(of)) {
+      onIdle(of)
+      return yield* residency.trimSoon
+    }
+    const { groups, heldMs } = Run.next(of, now)
     const pauseMs = heldMs > 0 ? heldMs : yield* run(of, groups)
     if (pauseMs === 0) return yield* lanes.add(of)
     yield* Effect.forkIn(Effect.andThen(Effect.sleep(pauseMs), lanes.add(of)), scope)

@@ -56,6 +56,17 @@ export const make = (process: Id.ProcessId, nextSlot: number): Followed => ({
 export const isIdle = ({ users, running, pending }: Followed): boolean =>
   users === 0 && !running && pending.length === 0
 
+/**
+ * Whether nothing is left to run, which is noted with the answer. Were it noted a step later, what came in between would
+ * find the process running, leave it to that run, and wait for ever.
+ */
+export const rests = (of: Followed): boolean => {
+  if (of.pending.length > 0 && of.parked === undefined) return false
+  of.running = false
+  of.groupsMax = Number.POSITIVE_INFINITY
+  return true
+}
+
 /** Whether the store knows all of it. */
 export const isForgettable = (of: Followed): boolean =>
   isIdle(of) && of.log === undefined && of.parked === undefined
