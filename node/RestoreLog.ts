@@ -16,9 +16,11 @@ import * as Bytes from "../runtime/Bytes.ts"
 import type { DataReference } from "../runtime/DataReference.ts"
 import type * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
+import type { StoreFailed } from "../runtime/Store.ts"
 import type { Seen } from "../scheduler-unit/AssignmentLog.ts"
 import type * as AssignmentLogStore from "../scheduler-unit/AssignmentLogStore.ts"
 import type { CommittedBatch, LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
+import * as RestoreWriter from "./RestoreWriter.ts"
 
 /** What the archive has is signed by the scheduler and is no log. */
 export class LogBroken extends Data.TaggedError("LogBroken")<{
@@ -59,6 +61,8 @@ const weight = (entries: ReadonlyArray<LogEntry>): number =>
 
 const placeOf = ({ process, slot }: Assignment.Assignment): string => `${process} ${slot}`
 
+const placeOfKey = (process: Id.ProcessId, key: Uint8Array): string => `${process} ${Bytes.toHex(key)}`
+
 /** The batch as it is to be in the store: whole, or what is wanted of it. */
 const partOf = ({ link, entries }: CommittedBatch, wanted: ReadonlyArray<LogEntry>) => ({
   link,
@@ -74,11 +78,21 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
   const { store, run, processes, readOnly, modules, data, onSlots } = options
   const { log } = store
   const verifier = yield* Verifier
+  const writer = RestoreWriter.make<StoreFailed>()
   let slots = 0
+  /** What the commit that is being written makes of the log. */
+  let writing: {
+    readonly states: ReadonlyMap<Id.ProcessId, Admission.LogState>
+    readonly seen: ReadonlyMap<string, Seen>
+  } = { states: new Map(), seen: new Map() }
 
   const examine = Effect.fnUntraced(function* (process: Id.ProcessId, entries: ReadonlyArray<LogEntry>) {
-    const seen = (key: Uint8Array): Seen | undefined => log.seen(process, key)
-    const examining = Follower.examine(() => verifier, process, log.state(process), entries, seen)
+    const seen = (key: Uint8Array): Seen | undefined =>
+      writing.seen.get(placeOfKey(process, key)) ?? log.seen(process, key)
+    const state = writing.states.get(process) ?? log.state(process)
+    // Who read the content made entry hashes and heads of the bytes that stand there.
+    const check = Follower.checkOrder
+    const examining = Follower.examine(() => verifier, process, state, entries, seen, check)
     return yield* AuditFinding.ofChain(examining).pipe(
       // The verifier is busy: that is no verdict.
       Effect.retry({
@@ -99,6 +113,7 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
     )
     const examined = new Map<string, Follower.Examined>()
     const states = new Map<Id.ProcessId, Admission.LogState>()
+    const found = new Map<string, Seen>()
     const needed = new Set<Id.Id>()
     const referred: Array<DataReference> = []
     const examineAll = Effect.fnUntraced(function* ([process, entries]: readonly [
@@ -108,6 +123,9 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
       const done = yield* examine(process, entries)
       for (const [i, one] of done.entries()) {
         examined.set(placeOf(entries[i]!.assignment), one)
+        const { slot } = one.entry
+        if (one.seen !== undefined)
+          found.set(placeOfKey(process, one.seen.key), { slot, contentHash: one.seen.contentHash })
         if (one.entry.slot === 0 && one.log.process !== undefined) needed.add(one.log.process.module)
         if (one.entry.upgrade !== undefined) needed.add(one.entry.upgrade.module)
         if (one.entry.data !== undefined) referred.push(one.entry.data)
@@ -125,10 +143,15 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
         return { ...entry, repeatKey: seen?.key, contentHash: seen?.contentHash ?? Bytes.empty }
       }),
     }))
-    yield* store.restore(restored, states, readOnly)
-    slots += examined.size
-    onSlots(slots)
+    yield* writer.write(() => Effect.tap(store.restore(restored, states, readOnly), said(examined.size)))
+    writing = { states, seen: found }
   })
+
+  const said = (count: number) => () =>
+    Effect.sync(() => {
+      slots += count
+      onSlots(slots)
+    })
 
   let last = log.last()
   let parts: Array<ReturnType<typeof partOf>> = []
@@ -156,5 +179,6 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
     ;[bytes, count] = [0, 0]
   }
   if (parts.length > 0) yield* commit(parts)
+  yield* writer.settled
   return slots
 })

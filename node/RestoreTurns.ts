@@ -19,11 +19,12 @@ import * as Message from "../runtime/Message.ts"
 import * as Module from "../runtime/Module.ts"
 import type * as Outcome from "../runtime/Outcome.ts"
 import type * as Process from "../runtime/Process.ts"
-import type { Store } from "../runtime/Store.ts"
+import type { Store, StoreFailed } from "../runtime/Store.ts"
 import * as Tag from "../runtime/Tag.ts"
 import * as Upgrade from "../runtime/Upgrade.ts"
 import type { AssignmentLog } from "../scheduler-unit/AssignmentLog.ts"
 import type { LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
+import * as RestoreWriter from "./RestoreWriter.ts"
 
 export interface Options<E> {
   readonly store: Store["Service"]
@@ -58,7 +59,7 @@ const enginesOf = (
   process: Process.Process | undefined,
   before: Uint8Array | undefined,
   attested: Uint8Array,
-  entries: ReadonlyArray<LogEntry>,
+  messages: ReadonlyArray<Message.Message>,
   outcomes: ReadonlyArray<Outcome.Outcome>,
 ): ReadonlyArray<OutcomeLog.EngineSince> => {
   const since: Array<OutcomeLog.EngineSince> = []
@@ -71,7 +72,7 @@ const enginesOf = (
   for (const [i, outcome] of outcomes.entries()) {
     if (outcome.slot === 0) note(0, process?.engine, process?.module)
     else if (process !== undefined && outcome.error === undefined) {
-      const upgrade = Upgrade.read(process, messageOf(entries[i]!))
+      const upgrade = Upgrade.read(process, messages[i]!)
       if (upgrade !== undefined)
         note(outcome.slot, upgrade.engine && Id.fromBytes(upgrade.engine), upgrade.module)
     }
@@ -101,7 +102,10 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
   const points = new Map<Id.ProcessId, Attestation.Point>()
   const engines = new Map<Id.ProcessId, Uint8Array>()
   const attested = new Map<Id.ProcessId, Attestation.Point>()
+  const writer = RestoreWriter.make<StoreFailed>()
   let turns = 0
+  /** The number after the last release that is taken. */
+  let next = outcomes.nextRelease()
   let newest: OutcomeLog.Restored | undefined
 
   const pointOf = (process: Id.ProcessId): Attestation.Point => points.get(process) ?? outcomes.point(process)
@@ -127,12 +131,12 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
     if (!follows || done === undefined) return undefined
     const entries = log.entries(process, from.slot + 1, done.length)
     const made = log.state(process).process
-    const seen = entries.map((entry, i) => {
+    const messages = entries.map(messageOf)
+    const seen = messages.map((message, i) => {
       if (!isAdmitted(done[i]!)) return undefined
-      const message = messageOf(entry)
       return { key: Message.repeatKey(message), contentHash: Item.contentHash(message.item) }
     })
-    const since = enginesOf(store, made, engineOf(process), engine, entries, done)
+    const since = enginesOf(store, made, engineOf(process), engine, messages, done)
     points.set(process, to)
     engines.set(process, engine)
     return { attestation, engines: since, turns: done.map(turnOf), seen }
@@ -145,11 +149,13 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
     const used = new Set([...engines.values()].map(Id.fromBytes))
     yield* needs(modules, used)
     modules.clear()
-    if (waiting.length > 0) yield* outcomes.restore(waiting)
-    turns += count
-    onTurns(turns)
+    const [releases, taken] = [waiting, count]
     waiting = []
     count = 0
+    if (releases.length > 0)
+      yield* writer.write(() =>
+        Effect.tap(outcomes.restore(releases), () => Effect.sync(() => onTurns((turns += taken)))),
+      )
   })
 
   /** What of a release is of processes here, noting what it attests of them. */
@@ -168,12 +174,13 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
     }
     if (groups.length === 0) return
     const { signatureType, owner, signature } = release
-    const next = (waiting.at(-1)?.number ?? outcomes.nextRelease() - 1) + 1
+    const mine = Math.max(next, release.number)
+    next = mine + 1
     waiting.push({
       signatureType,
       owner,
       signature,
-      number: Math.max(next, release.number),
+      number: mine,
       groups,
       leaves:
         groups.length === release.groups.length
@@ -201,6 +208,7 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
     // What waits holds its content in memory.
     yield* commit
   }
+  yield* writer.settled
   if (newest !== undefined && newest.number >= outcomes.nextRelease()) yield* outcomes.restore([newest])
   return attested
 })

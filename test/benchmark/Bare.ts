@@ -40,6 +40,14 @@ export const verifies = (ms: number): number => {
   })
 }
 
+// ---- hashes
+
+/** SHA-256 hashes a second of so many bytes on one thread. */
+export const hashes = (ms: number, bytes: number): number => {
+  const hashed = new Uint8Array(bytes).fill(1)
+  return Meter.rate(ms, () => void Hash.sha256(hashed))
+}
+
 // ---- durable writes
 
 /** Bytes of one write: about what is kept of one signed message. */

@@ -79,6 +79,7 @@ export const figures = {
   neighbour: () => import("./figures/Neighbour.ts"),
   archive: () => import("./figures/Archive.ts"),
   "archive-size": () => import("./figures/ArchiveSize.ts"),
+  restore: () => import("./figures/Restore.ts"),
 } as const satisfies Record<string, () => Promise<{ readonly figure: Figure }>>
 
 export type Name = keyof typeof figures

@@ -22,9 +22,11 @@ import * as Restore from "../../node/Restore.ts"
 import * as RestoreMark from "../../node/RestoreMark.ts"
 import { Archive } from "../../runtime/Archive.ts"
 import * as ArchiveFolder from "../../runtime/ArchiveFolder.ts"
+import * as Assign from "../../runtime/Assign.ts"
 import * as Batch from "../../runtime/Batch.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import type * as Id from "../../runtime/Id.ts"
+import * as Message from "../../runtime/Message.ts"
 import * as Module from "../../runtime/Module.ts"
 import * as Outcome from "../../runtime/Outcome.ts"
 import { Store } from "../../runtime/Store.ts"
@@ -435,6 +437,43 @@ describe("Restore of a log in which something is inadmissible", () => {
 })
 
 describe("Restore of a log written by hand", () => {
+  it.live("knows a repeat of what is still being written, and writes one commit at a time", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const book = LogBook.make(signer)
+        const process = yield* UnitOver.spawn(book)
+        const many = yield* UnitOver.sayMany(process, "Add", 1_100)
+        const [fresh] = yield* UnitOver.say(process, "Add")
+        book.write(...many)
+        book.write(many[7]!, fresh!)
+        const batches = yield* Stream.runCollect(Stream.take(book.service.batches(0), 3))
+        const { archive } = yield* archived([Archived.batchesOf([...batches])])
+        const memory = StoreMemory.make()
+        const [commits, sizes] = [{ begun: 0, mostAtOnce: 0 }, new Array<number>()]
+        const slow = Store.of({
+          ...memory,
+          commit: Effect.fnUntraced(function* (puts) {
+            commits.mostAtOnce = Math.max(commits.mostAtOnce, ++commits.begun)
+            yield* Effect.sleep(300)
+            yield* memory.commit(puts)
+            sizes.push(puts.length)
+            commits.begun--
+          }),
+        })
+        yield* restore(archive, { signer: undefined }, slow)
+        assert.strictEqual(commits.mostAtOnce, 1)
+        assert.isAbove(sizes.filter((puts) => puts > 3).length, 1)
+        const log = yield* logOf(memory)
+        assert.strictEqual(log.state(process).nextSlot, 1_103)
+        const firsts = rows(memory, "seen")
+        assert.lengthOf(firsts, 1_102)
+        const again = log.entry(process, 1_101)!
+        const message = Result.getOrThrow(Assign.read(again.item))
+        assert.strictEqual(log.seen(process, Message.repeatKey(message))!.slot, 8)
+      }),
+    ),
+  )
+
   it.live("goes no further where the scheduler signed two logs", () =>
     Effect.scoped(
       Effect.gen(function* () {
