@@ -40,6 +40,14 @@ const unitOver = (
     ),
   )
 
+/** A node that has something to archive, and no unit that does. */
+const counted = Effect.fnUntraced(function* () {
+  const node = yield* SmallNode.make()
+  const process = yield* SmallNode.spawn(node, ada, guest)
+  yield* SmallNode.ask(node, ada, process, "Add")
+  return node
+})
+
 const counting = Effect.fnUntraced(function* (
   options: Partial<ArchiveUnitLocal.Options> = {},
   seams: Partial<SmallNode.Seams> = {},
@@ -403,7 +411,7 @@ describe("nothing is paid twice", () => {
 describe("an operator who chooses another archive", () => {
   /** A bundle on its way by a transaction, when the node stops and starts again with these options. */
   const goingOn = Effect.fnUntraced(function* (options: Partial<ArchiveUnitLocal.Options>) {
-    const { node } = yield* counting()
+    const node = yield* counted()
     const probe = ArchiveProbe.make((bytes) => BigInt(bytes))
     const scope = yield* Scope.make()
     yield* Scope.provide(unitOver(node, probe), scope)
@@ -434,7 +442,7 @@ describe("an operator who chooses another archive", () => {
 describe("a unit that stops", () => {
   it.effect("closes what it gathered, durably, whether or not anything can be sent", () =>
     Effect.gen(function* () {
-      const { node } = yield* counting()
+      const node = yield* counted()
       const probe = ArchiveProbe.make()
       probe.down = "no network"
       const scope = yield* Scope.make()
