@@ -29,6 +29,7 @@ import * as Id from "../runtime/Id.ts"
 import * as Module from "../runtime/Module.ts"
 import { Store } from "../runtime/Store.ts"
 import * as AssignmentLogStore from "../scheduler-unit/AssignmentLogStore.ts"
+import * as Excerpt from "../scheduler-unit/Excerpt.ts"
 import * as HeldData from "../scheduler-unit/HeldData.ts"
 import * as RestoreCheck from "./RestoreCheck.ts"
 import * as RestoreLog from "./RestoreLog.ts"
@@ -130,9 +131,13 @@ const begin = Effect.fnUntraced(function* (mark: RestoreMark.Mark) {
   if (before === undefined && store.range(all).length > 0)
     return yield* new RestoreRefused({
       reason: "not empty",
-      detail: "the data folder has a log already; a restore takes an empty one",
+      detail: Excerpt.is(store)
+        ? "the data folder has some processes of a scheduler, and more can't be added; restore the whole scheduler into an empty one"
+        : "the data folder has a log already; a restore takes an empty one",
     })
-  yield* store.commit([RestoreMark.put(mark)])
+  // Kept for good: what is left out now would get slot 0 again, whenever its spawn comes.
+  const excerpt = mark.processes.length === 0 ? [] : [Excerpt.put]
+  yield* store.commit([RestoreMark.put(mark), ...excerpt])
 })
 
 /** Restores into the store. What is wrong with pieces is in the report; what can't be made up for is a failure. */

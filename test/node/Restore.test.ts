@@ -553,6 +553,48 @@ describe("Restore of some processes", () => {
     ),
   )
 
+  it.live(
+    "gives no slot to a process that is left out, whoever sends its spawn, and takes no others later",
+    () =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const { archive } = yield* archived()
+          const before = yield* logOf(whole)
+          const { store } = yield* restore(archive, { processes: [ids.parent] })
+          for (let start = 0; start < 2; start++)
+            yield* after(store, (node) =>
+              Effect.gen(function* () {
+                const { messenger } = node
+                // The parent's own spawn is on its way again.
+                const held = (yield* messenger.outbox).filter(({ kind }) => kind === "spawn")
+                assert.deepStrictEqual(
+                  held.map(({ target, reason }) => [target, reason.split(":", 1)[0]]),
+                  [[ids.child, "not restored"]],
+                )
+                for (const item of [before.entry(ids.slow, 0)!.item, Lives.late.bytes]) {
+                  const refused = yield* Effect.flip(messenger.send(item))
+                  assert.deepInclude(refused, { _tag: "Refused", reason: "not restored" })
+                  assert.include(refused.message, "restore the whole scheduler")
+                }
+                // What is here has its slot.
+                const own = yield* messenger.send(before.entry(ids.parent, 0)!.item)
+                assert.deepInclude(own, { process: ids.parent, slot: 0, repeat: true })
+              }),
+            )
+          const log = yield* logOf(store)
+          assert.deepStrictEqual(
+            log.processes().map(({ process }) => process),
+            [ids.parent],
+          )
+          for (const processes of [[], [ids.slow]]) {
+            const refused = yield* Effect.flip(restore(archive, { processes }, store))
+            assert.deepInclude(refused, { _tag: "RestoreRefused", reason: "not empty" })
+            assert.include(refused.message, "more can't be added")
+          }
+        }),
+      ),
+  )
+
   it.live("finds them whatever the tags of their contents say", () =>
     Effect.scoped(
       Effect.gen(function* () {
