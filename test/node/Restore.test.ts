@@ -245,7 +245,7 @@ describe("Restore of all processes of a scheduler", () => {
     ),
   )
 
-  it.live("runs again what no outcomes are archived of, and gives out their numbers to nothing else", () =>
+  it.live("runs again what no outcomes are archived of", () =>
     Effect.scoped(
       Effect.gen(function* () {
         const { archive, damage } = yield* archived()
@@ -254,8 +254,34 @@ describe("Restore of all processes of a scheduler", () => {
         assert.isTrue(report.processes.every(({ equal, slots, computed }) => equal && slots === computed))
         assert.deepStrictEqual(yield* shown(store), yield* shown(whole))
         yield* after(store, goesOn)
+      }),
+    ),
+  )
+
+  it.live("takes no number of a release from anybody, and releases in whatever order they are found", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const stranger = Caller.caller("stranger").signer
+        const numbered = (one: Archived.Made, first: number): Archived.Made => {
+          const releases = Result.getOrThrow(TurnsContent.decode(one.bytes))
+          return Archived.turnsOf(releases.map((release, i) => ({ ...release, number: first + i })))
+        }
+        const { turns } = contents
+        assert.isAbove(turns.length, 3)
+        const rest = all.filter((one) => !turns.includes(one))
+        const { archive } = yield* archived([
+          ...rest,
+          ...turns.map((one, i) => numbered(one, 1_000 * (turns.length - i))),
+        ])
+        yield* Archived.put(archive, stranger, [numbered(turns[0]!, 3_000_000)])
+        yield* Archived.put(archive, stranger, [numbered(turns.at(-1)!, 2 ** 53 - 1_000)])
+        // Who has no key runs nothing again.
+        const { report, store } = yield* restore(archive, { signer: undefined })
+        assert.isTrue(report.processes.every(({ equal, slots, computed }) => equal && slots === computed))
+        assert.deepStrictEqual(yield* shown(store), yield* shown(whole))
         const [before, now] = [yield* outcomesOf(whole), yield* outcomesOf(store)]
-        assert.isAbove(now.nextRelease(), before.nextRelease())
+        assert.strictEqual(now.nextRelease(), before.nextRelease())
+        yield* after((yield* restore(archive)).store, goesOn)
       }),
     ),
   )
