@@ -2,7 +2,8 @@
  * Restore: makes a data folder out of an archive: the log as the scheduler gave it, programs and engines, what followed
  * as the compute unit attested it, the newest good snapshots. A node that starts on the folder goes on from there.
  *
- *     mark -> batches, modules -> releases, engines -> snapshots -> run and compare -> mark taken away
+ *     mark -> batches, modules -> releases, engines -> where archiving goes on -> snapshots -> run and compare -> mark
+ *     taken away
  *
  * A log with a gap is not restored: its scheduler would give slots a second time.
  */
@@ -254,12 +255,15 @@ export const run = Effect.fnUntraced(function* (options: Options) {
     log,
     outcomes,
     run: releases,
-    taken: !full,
+    // Once turns may have been run again, nothing is put between them and what was taken before.
+    taken: !full && !ArchiveQueue.isRestored(store),
     needs: (modules, ids) => Effect.andThen(needModules(modules), needEngines(ids)),
     onTurns: (computed) => say({ computed }),
   })
 
-  const commit = outcomes.nextRelease()
+  // What is run again from here on is new to the archive, all before it came from there: known before anything is run.
+  if (!ArchiveQueue.isRestored(store))
+    yield* store.commit([ArchiveQueue.restored((log.last()?.number ?? -1) + 1, outcomes.nextRelease())])
   say({ phase: "snapshots" })
   const snapshots = yield* RestoreSnapshots.restore(
     { archive, watch, log, outcomes, snapshots: yield* SnapshotLog.make, engines },
@@ -277,8 +281,7 @@ export const run = Effect.fnUntraced(function* (options: Options) {
     residentBytesMax,
     onSlots: (computed, slots) => say({ computed, slots }),
   })
-  // What is run again from here on is new to the archive; all before it came from there.
-  yield* store.commit([ArchiveQueue.restored((log.last()?.number ?? -1) + 1, commit), RestoreMark.removal])
+  yield* store.commit([RestoreMark.removal])
   const made: Report = { scheduler, readOnly, processes: checked, snapshots, problems, missing }
   return made
 })

@@ -2,6 +2,7 @@
 import fs from "node:fs"
 import path from "node:path"
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
 import * as Result from "effect/Result"
@@ -335,8 +336,36 @@ describe("Restore of all processes of a scheduler", () => {
             report.processes.every(({ equal }) => equal === true),
             `after commit ${fatal}`,
           )
-          const tables = [...logTables, ...outcomeTables, "turn", "module", "engine"]
+          const tables = [...logTables, ...outcomeTables, "turn", "module", "engine", "archive-state"]
           assert.deepStrictEqual(rows(probe.store, ...tables), rows(counted.store, ...tables))
+        }
+      }),
+    ),
+  )
+
+  it.live("that is cut short while turns are run again archives these, and none that the archive has", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        // The last turns never came into the archive.
+        const some = all.filter((one) => !contents.turns.slice(-2).includes(one))
+        const { archive } = yield* archived(some)
+        const counted = StoreProbe.make()
+        yield* restore(archive, {}, counted.store)
+        const state = rows(counted.store, "archive-state")
+        assert.lengthOf(state, 1)
+        const ran = counted.commits.findIndex((tables) => tables.includes("archive-state")) + 1
+        assert.isAbove(counted.commits.length - ran, 3)
+        for (let fatal = ran; fatal < counted.commits.length; fatal++) {
+          const probe = StoreProbe.make()
+          let made = 0
+          const killed = Deferred.makeUnsafe<void>()
+          probe.after = () =>
+            ++made < fatal ? Effect.void : Effect.andThen(Deferred.succeed(killed, undefined), Effect.never)
+          yield* Effect.raceFirst(restore(archive, {}, probe.store), Deferred.await(killed))
+          probe.after = () => Effect.void
+          const { report } = yield* restore(archive, {}, probe.store)
+          assert.isTrue(report.processes.every(({ equal, slots, computed }) => equal && slots === computed))
+          assert.deepStrictEqual(rows(probe.store, "archive-state"), state, `after commit ${fatal}`)
         }
       }),
     ),
