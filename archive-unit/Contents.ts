@@ -49,11 +49,11 @@ const library = Effect.fnUntraced(function* <A extends object, E extends { reado
     Effect.gen(function* () {
       const bytes = yield* ContentReader.read(archive, listed, report, onBytes)
       if (typeof bytes === "string") return bytes
-      const checked = yield* Effect.result(Effect.provideService(check(bytes), Verifier, verifier))
+      const checked = yield* Effect.result(check(bytes))
       if (Result.isSuccess(checked)) return checked.success
       report(ContentReader.problemOf(listed, "not true", checked.failure.message))
       return "false" as const
-    }),
+    }).pipe(Effect.provideService(Verifier, verifier)),
   )
 })
 

@@ -173,7 +173,7 @@ export const run = Effect.fnUntraced(function* (options: Options) {
   const { log } = assignments
 
   const missing: Array<Missing> = []
-  const named = Named.make(archive, watch)
+  const named = yield* Named.make(archive, watch)
   const sandbox = yield* Sandbox
   const here = new Set([sandbox.engine, Engine.plain.id].map(Bytes.toHex))
   const asked = new Set<string>()
