@@ -9,22 +9,25 @@ import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as BatchesContent from "../../archive-unit/BatchesContent.ts"
+import * as PieceTags from "../../archive-unit/PieceTags.ts"
 import type { ArchiveGap } from "../../archive-unit/Shelf.ts"
 import * as TurnsContent from "../../archive-unit/TurnsContent.ts"
 import * as Audit from "../../compute-unit/Audit.ts"
 import * as OutcomeLog from "../../compute-unit/OutcomeLog.ts"
 import * as SandboxInline from "../../compute-unit/SandboxInline.ts"
 import { Sandbox } from "../../compute-unit/Sandbox.ts"
+import * as SignedItem from "../../identity/SignedItem.ts"
 import { Verifier } from "../../identity/Verifier.ts"
 import * as VerifierLocal from "../../identity/VerifierLocal.ts"
 import * as ProvenView from "../../messenger-unit/ProvenView.ts"
 import * as Node from "../../node/Node.ts"
 import * as Restore from "../../node/Restore.ts"
 import * as RestoreMark from "../../node/RestoreMark.ts"
-import { Archive } from "../../runtime/Archive.ts"
+import { Archive, bundle as bundleOf } from "../../runtime/Archive.ts"
 import * as ArchiveFolder from "../../runtime/ArchiveFolder.ts"
 import * as Batch from "../../runtime/Batch.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
+import * as Hash from "../../runtime/Hash.ts"
 import type * as Id from "../../runtime/Id.ts"
 import * as Module from "../../runtime/Module.ts"
 import * as Outcome from "../../runtime/Outcome.ts"
@@ -685,6 +688,47 @@ describe("Restore of some processes", () => {
         assert.isTrue(report.processes.every(({ equal }) => equal === true))
       }),
     ),
+  )
+})
+
+describe("Restore from an archive into which strangers put pieces", () => {
+  it.live(
+    "is not held up by batches that they say there are, and restores nothing where there is nothing else",
+    () =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const stranger = Caller.caller("stranger").signer
+          const head = {
+            type: "Batches",
+            scheduler,
+            firstBatch: 0,
+            lastBatch: 1_000_000,
+            previousRoot: Hash.sha256(Bytes.empty),
+            root: Hash.sha256(Bytes.empty),
+          } as const
+          const slots = Object.values(ids).map((process) => ({ process, first: 0, last: 1_000_000 }))
+          const tags = PieceTags.encode({ kind: "part", head, content: ids.plain, part: 1, parts: 2, slots })
+          const item = yield* SignedItem.sign(stranger, { tags, data: Bytes.u8(1) })
+          const put = Effect.fnUntraced(function* (archive: Archive["Service"]) {
+            const bundle = bundleOf([item])
+            yield* archive.upload(yield* archive.prepare(bundle), bundle.bytes)
+            return bundle.id
+          })
+          const { archive } = yield* archived()
+          const transaction = yield* put(archive)
+          for (const processes of [[], [ids.parent], [ids.plain]]) {
+            const { report, store } = yield* restore(archive, { processes })
+            assert.isTrue(report.processes.every(({ equal }) => equal === true))
+            assert.strictEqual((yield* logOf(store)).last()!.number, (yield* logOf(whole)).last()!.number)
+            const told = new Set(report.problems.map((one) => `${one.transaction} ${one.reason}`))
+            assert.deepStrictEqual(told, new Set([`${transaction} missing`]))
+          }
+          const { archive: empty } = yield* archived([])
+          yield* put(empty)
+          const refused = yield* Effect.flip(restore(empty))
+          assert.deepInclude(refused, { _tag: "RestoreRefused", reason: "nothing there" })
+        }),
+      ),
   )
 })
 
