@@ -225,11 +225,11 @@ export const run = Effect.fnUntraced(function* (options: Options) {
   const releases = yield* ReleaseRun.make(archive, watch, scheduler, chosen)
   const snapshotsFound = full ? [] : yield* RestoreSnapshots.list(archive, scheduler, chosen)
   const listed = [...batches.listed, ...releases.listed]
-  if (batches.listed.length === 0)
-    return yield* new RestoreRefused({
-      reason: "nothing there",
-      detail: `archive ${archive.name} has nothing of scheduler ${scheduler}`,
-    })
+  const nothing = new RestoreRefused({
+    reason: "nothing there",
+    detail: `archive ${archive.name} has nothing of scheduler ${scheduler}`,
+  })
+  if (batches.listed.length === 0) return yield* nothing
   say({ phase: "log", pieces: piecesOf(listed), bytesAll: bytesOf(listed) })
 
   yield* RestoreLog.restore({
@@ -241,6 +241,8 @@ export const run = Effect.fnUntraced(function* (options: Options) {
     data: needData,
     onSlots: (checked) => say({ checked }),
   })
+  // What was found is of somebody else, whatever its tags say.
+  if (log.processes().length === 0) return yield* nothing
   if (chosen !== undefined) {
     // Batches of other processes are not here, and yet their numbers are given.
     const newest = yield* BatchRun.newest(archive, watch, scheduler)
