@@ -176,11 +176,12 @@ export const run = Effect.fnUntraced(function* (options: Options) {
   const named = yield* Named.make(archive, watch)
   const sandbox = yield* Sandbox
   const here = new Set([sandbox.engine, Engine.plain.id].map(Bytes.toHex))
-  const asked = new Set<string>()
+  /** What was asked for before, of each kind: one id may be the name of a module and of data. */
+  const asked = { modules: new Set<Id.Id>(), data: new Set<Id.Id>(), engines: new Set<Id.Id>() }
   const needModules = Effect.fnUntraced(function* (ids: Iterable<Id.Id>) {
     for (const id of ids) {
-      if (asked.has(id) || Module.get(store, id) !== undefined) continue
-      asked.add(id)
+      if (asked.modules.has(id) || Module.get(store, id) !== undefined) continue
+      asked.modules.add(id)
       const source = yield* named.module(id)
       if (source === undefined) missing.push({ what: "module", id })
       else yield* store.commit([Module.put(source)])
@@ -190,8 +191,8 @@ export const run = Effect.fnUntraced(function* (options: Options) {
   const needData = Effect.fnUntraced(function* (references: ReadonlyArray<DataReference>) {
     for (const reference of references) {
       const { hash } = reference
-      if (asked.has(hash)) continue
-      asked.add(hash)
+      if (asked.data.has(hash)) continue
+      asked.data.add(hash)
       const bytes = held.get(hash) ?? (yield* named.data(hash))
       if (bytes === undefined) missing.push({ what: "data", id: hash })
       else {
@@ -204,8 +205,8 @@ export const run = Effect.fnUntraced(function* (options: Options) {
   const needEngines = Effect.fnUntraced(function* (ids: Iterable<Id.Id>) {
     for (const id of ids) {
       const bytes = Id.toBytes(id)
-      if (asked.has(id) || engines.get(bytes) !== undefined) continue
-      asked.add(id)
+      if (asked.engines.has(id) || engines.get(bytes) !== undefined) continue
+      asked.engines.add(id)
       const artifact = yield* named.engine(bytes)
       if (artifact !== undefined) yield* store.commit([EngineStore.put(artifact)])
       else if (!here.has(Bytes.toHex(bytes))) missing.push({ what: "engine", id })

@@ -691,6 +691,38 @@ describe("Restore of some processes", () => {
   )
 })
 
+/** A process that was told data of these bytes, and what its node came to. */
+const told = Effect.fnUntraced(function* (bytes: Uint8Array) {
+  const store = StoreMemory.make()
+  const { node, stop } = yield* SmallNode.open({ store })
+  const process = yield* SmallNode.spawn(node, Lives.ada, 'heddle.on("Put", (m) => m.data.length)')
+  const hash = yield* node.messenger.addData(bytes)
+  const tags = { "Data-Hash": hash, "Data-Length": String(bytes.length) }
+  yield* SmallNode.send(node, Lives.ada, process, "Put", tags)
+  yield* node.compute.turn(process, 1)
+  yield* stop
+  const data: Archived.Made = { head: { type: "Data", hash: Hash.sha256(bytes) }, slots: [], bytes }
+  return { process, hash, data, store, made: yield* Archived.contents(store) }
+})
+
+describe("Restore of a log that refers to data", () => {
+  it.live("brings an engine that is data as well", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const [engine] = contents.engines
+        const { data, store: before, made } = yield* told(engine!.bytes)
+        assert.isAbove(rows(before, "engine").length, 0)
+        const { archive } = yield* archived(
+          [made.modules, made.engines, made.batches, made.turns, data].flat(),
+        )
+        const { report, store } = yield* restore(archive)
+        assert.deepStrictEqual([report.missing, report.problems], [[], []])
+        assert.deepStrictEqual(rows(store, "engine"), rows(before, "engine"))
+      }),
+    ),
+  )
+})
+
 describe("Restore from an archive into which strangers put pieces", () => {
   it.live(
     "is not held up by batches that they say there are, and restores nothing where there is nothing else",
