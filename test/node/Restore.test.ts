@@ -8,6 +8,7 @@ import * as HashMap from "effect/HashMap"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
+import * as BatchRun from "../../archive-unit/BatchRun.ts"
 import * as BatchesContent from "../../archive-unit/BatchesContent.ts"
 import * as PieceTags from "../../archive-unit/PieceTags.ts"
 import type { ArchiveGap } from "../../archive-unit/Shelf.ts"
@@ -22,6 +23,7 @@ import * as VerifierLocal from "../../identity/VerifierLocal.ts"
 import * as ProvenView from "../../messenger-unit/ProvenView.ts"
 import * as Node from "../../node/Node.ts"
 import * as Restore from "../../node/Restore.ts"
+import * as RestoreLog from "../../node/RestoreLog.ts"
 import * as RestoreMark from "../../node/RestoreMark.ts"
 import { Archive, bundle as bundleOf } from "../../runtime/Archive.ts"
 import * as ArchiveFolder from "../../runtime/ArchiveFolder.ts"
@@ -543,6 +545,44 @@ describe("Restore of a log written by hand", () => {
 })
 
 describe("Restore of some processes", () => {
+  it.live("keeps nothing of a content but what it is to have of it", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { archive } = yield* archived()
+        const store = StoreMemory.make()
+        const opened = yield* Effect.provideService(AssignmentLogStore.open, Store, store)
+        const contentBytes = new Set(contents.batches.map(({ bytes }) => bytes.length))
+        let parts = 0
+        yield* RestoreLog.restore({
+          store: {
+            ...opened,
+            restore: (restored, states, readOnly) => {
+              for (const { link, entries, leaves } of restored) {
+                parts += leaves === undefined ? 0 : 1
+                const kept = entries.flatMap(({ item, proof, assignment }) => [item, proof, assignment.head])
+                for (const { buffer } of [link.owner, link.signature, link.previousRoot, ...kept])
+                  assert.isFalse(contentBytes.has(buffer.byteLength))
+              }
+              return opened.restore(restored, states, readOnly)
+            },
+          },
+          run: yield* BatchRun.ofProcesses(
+            archive,
+            { report: () => {} },
+            scheduler,
+            new Map([[ids.parent, 0]]),
+          ),
+          processes: new Set([ids.parent]),
+          readOnly: false,
+          modules: () => Effect.void,
+          data: () => Effect.void,
+          onSlots: () => {},
+        })
+        assert.isAbove(parts, 3)
+      }).pipe(Effect.provideService(Verifier, VerifierLocal.make())),
+    ),
+  )
+
   it.live("has them alone, opens their receipts and proofs, and never gives a batch number again", () =>
     Effect.scoped(
       Effect.gen(function* () {
