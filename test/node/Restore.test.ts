@@ -544,6 +544,51 @@ describe("Restore of a log written by hand", () => {
   )
 })
 
+describe("Restore that can't run what is assigned", () => {
+  const some = all.filter((one) => !contents.turns.includes(one))
+
+  it.live("ends where the clock is behind, and says by how much", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const book = LogBook.make(signer)
+        const process = yield* UnitOver.spawn(book)
+        const [add] = yield* UnitOver.say(process, "Add")
+        book.write({ ...add!, timestamp: Date.now() + 3_600_000 })
+        const batches = yield* Stream.runCollect(Stream.take(book.service.batches(0), 2))
+        const module = { head: { type: "Module", module: UnitOver.module }, slots: [] } as const
+        const { archive } = yield* archived([
+          { ...module, bytes: Bytes.fromText(UnitOver.guest) },
+          Archived.batchesOf([...batches]),
+        ])
+        const { report } = yield* restore(archive)
+        const [checked] = report.processes
+        assert.deepInclude(checked, { process, slots: 2, computed: 1, equal: undefined })
+        assert.match(checked!.detail!, /slot 1 is \d+ s too far ahead of the clock/)
+      }),
+    ),
+  )
+
+  it.live("ends where the store takes nothing more, and goes on once it does", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { archive } = yield* archived(some)
+        const probe = StoreProbe.make()
+        probe.before = (tables) =>
+          tables.includes("turn") || (tables.includes("restoring") && probe.commits.length > 3)
+            ? StoreProbe.full
+            : Effect.void
+        const failed = yield* Effect.flip(restore(archive, {}, probe.store))
+        assert.strictEqual(failed._tag, "StoreFailed")
+        probe.before = () => Effect.void
+        const { report } = yield* restore(archive, {}, probe.store)
+        assert.isTrue(
+          report.processes.every(({ slots, computed, detail }) => slots === computed && detail === undefined),
+        )
+      }),
+    ),
+  )
+})
+
 describe("Restore of some processes", () => {
   it.live("keeps nothing of a content but what it is to have of it", () =>
     Effect.scoped(
@@ -746,6 +791,21 @@ const told = Effect.fnUntraced(function* (bytes: Uint8Array) {
 })
 
 describe("Restore of a log that refers to data", () => {
+  it.live("ends where the data is lost, and says which", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { process, hash, made } = yield* told(new Uint8Array(100_000).fill(3))
+        const { archive } = yield* archived([made.modules, made.engines, made.batches].flat())
+        const { report, store } = yield* restore(archive)
+        assert.deepStrictEqual(report.missing, [{ what: "data", id: hash }])
+        const [checked] = report.processes
+        assert.deepInclude(checked, { process, slots: 2, computed: 1, equal: undefined })
+        assert.include(checked!.detail, `hash ${hash} that it refers to are not to be had`)
+        yield* Effect.provideService(RestoreMark.check, Store, store)
+      }),
+    ),
+  )
+
   it.live("brings an engine that is data as well", () =>
     Effect.scoped(
       Effect.gen(function* () {
