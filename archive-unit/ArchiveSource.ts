@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { SnapshotInfo, Turn } from "../compute-unit/ComputeUnit.ts"
+import { Verifier } from "../identity/Verifier.ts"
 import type { Archive } from "../runtime/Archive.ts"
 import * as Attestation from "../runtime/Attestation.ts"
 import * as Batch from "../runtime/Batch.ts"
@@ -68,7 +69,8 @@ export const open = Effect.fnUntraced(function* (
     Contents.turnsOf(process),
     Spawn.claimsOf(knownTurns, process),
   )
-  const named = Named.make(archive, watch)
+  const verifier = yield* Verifier
+  const named = yield* Named.make(archive, watch)
   const [batchTree, releaseTree] = [trees(), trees()]
 
   const entriesFrom = (content: Contents.Batches, slot: number): ReadonlyArray<LogEntry> => {
@@ -165,14 +167,17 @@ export const open = Effect.fnUntraced(function* (
         }),
       )
     }),
-    snapshot: Effect.fnUntraced(function* (_: Id.ProcessId, slot: number) {
-      for (const { listed: one, head } of taken) {
-        if (head.slot !== slot) continue
-        const bytes = yield* ContentReader.read(archive, one, watch.report, watch.onBytes)
-        if (typeof bytes !== "string") return bytes
-      }
-      return undefined
-    }),
+    snapshot: Effect.fnUntraced(
+      function* (_: Id.ProcessId, slot: number) {
+        for (const { listed: one, head } of taken) {
+          if (head.slot !== slot) continue
+          const bytes = yield* ContentReader.read(archive, one, watch.report, watch.onBytes)
+          if (typeof bytes !== "string") return bytes
+        }
+        return undefined
+      },
+      Effect.provideService(Verifier, verifier),
+    ),
   }
 })
 

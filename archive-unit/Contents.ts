@@ -38,28 +38,29 @@ export interface Turns {
   readonly groups: ReadonlyMap<Id.ProcessId, ReadonlyArray<PlacedGroup>>
 }
 
-/** A library of contents that `check` believes. */
+/** A library of contents that `check` believes. What these have signed and is not to be had is lost. */
 const library = Effect.fnUntraced(function* <A extends object, E extends { readonly message: string }>(
   archive: Archive["Service"],
   { report, onBytes }: Watch,
+  believed: ReadonlyArray<Id.Address>,
   check: (bytes: Uint8Array) => Effect.Effect<A, E, Verifier>,
 ) {
   const verifier = yield* Verifier
   return yield* Library.make((listed: Listed) =>
     Effect.gen(function* () {
-      const bytes = yield* ContentReader.read(archive, listed, report, onBytes)
+      const bytes = yield* ContentReader.read(archive, listed, report, onBytes, believed)
       if (typeof bytes === "string") return bytes
-      const checked = yield* Effect.result(Effect.provideService(check(bytes), Verifier, verifier))
+      const checked = yield* Effect.result(check(bytes))
       if (Result.isSuccess(checked)) return checked.success
       report(ContentReader.problemOf(listed, "not true", checked.failure.message))
       return "false" as const
-    }),
+    }).pipe(Effect.provideService(Verifier, verifier)),
   )
 })
 
 /** Batches of one scheduler. */
 export const batches = (archive: Archive["Service"], watch: Watch, scheduler: Id.Address) =>
-  library(archive, watch, (bytes) =>
+  library(archive, watch, [scheduler], (bytes) =>
     Effect.map(ContentChecks.batches(scheduler, bytes), (all): Batches => {
       const entries = all.flatMap((batch) => batch.entries)
       return { batches: all, entries: Map.groupBy(entries, ({ assignment }) => assignment.process) }
@@ -71,6 +72,7 @@ export const turns = (archive: Archive["Service"], watch: Watch, units: Readonly
   library(
     archive,
     watch,
+    units,
     Effect.fnUntraced(function* (bytes: Uint8Array) {
       const check = (unit: Id.Address) => ContentChecks.turns(unit, bytes)
       let checked = yield* Effect.result(check(units[0]!)) // a process names at least one

@@ -1,6 +1,7 @@
 /**
  * ReleaseRun: the releases of a compute unit, one content at a time, in the order in which tags say they were made. No
- * signature covers that order: whoever takes them up looks at the points where attestations begin and end.
+ * signature covers that order, nor their numbers: whoever takes them up looks at the points where attestations begin and
+ * end, and comes back to a content that was early.
  */
 import * as Effect from "effect/Effect"
 import type { Archive } from "../runtime/Archive.ts"
@@ -10,11 +11,13 @@ import * as Contents from "./Contents.ts"
 import type { ArchivedRelease } from "./TurnsContent.ts"
 
 export interface ReleaseRun {
-  /** The releases of the next content; undefined behind the last. What is of no use is passed over. */
-  readonly next: Effect.Effect<ReadonlyArray<ArchivedRelease> | undefined>
-  /** The last number that any content is said to hold; -1 where there is none. */
-  readonly lastNumber: number
+  /** In the order of their tags. */
   readonly listed: ReadonlyArray<Catalog.Listed>
+  /** The releases of a content; none where it is of no use. `ahead` is read meanwhile. */
+  readonly read: (
+    listed: Catalog.Listed,
+    ahead: Catalog.Listed | undefined,
+  ) => Effect.Effect<ReadonlyArray<ArchivedRelease>>
 }
 
 const firstOf = ({ head }: Catalog.Listed): number => (head.type === "Turns" ? head.firstRelease : 0)
@@ -32,17 +35,12 @@ export const make = Effect.fnUntraced(function* (
   ])
   const listed = found.filter(({ head }) => head.type === "Turns" && head.compute === unit)
   const library = yield* Contents.turns(archive, watch, [unit])
-  const waiting = listed.toSorted((a, b) => firstOf(a) - firstOf(b) || lastOf(a) - lastOf(b))
   const run: ReleaseRun = {
-    listed,
-    lastNumber: Math.max(-1, ...listed.map(lastOf)),
-    next: Effect.gen(function* () {
-      for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
-        const content = yield* library.get(one)
-        if (waiting[0] !== undefined) yield* library.ahead(waiting[0])
-        if (typeof content !== "string") return content.releases
-      }
-      return undefined
+    listed: listed.toSorted((a, b) => firstOf(a) - firstOf(b) || lastOf(a) - lastOf(b)),
+    read: Effect.fnUntraced(function* (one, ahead) {
+      const content = yield* library.get(one)
+      if (ahead !== undefined) yield* library.ahead(ahead)
+      return typeof content === "string" ? [] : content.releases
     }),
   }
   return run

@@ -38,6 +38,16 @@ import * as TurnRunner from "./TurnRunner.ts"
 export interface Options {
   /** Bytes of memory that processes which are open in sandboxes may take together. */
   readonly residentBytesMax: number
+  /** Told that a process goes no further just now, each time that this is seen. */
+  readonly onWaiting?: (process: Id.ProcessId, waiting: Waiting) => void
+}
+
+/** Why a process waits: for this unit's clock, for data that its messages refer to, or for what is in the detail. */
+export interface Waiting {
+  readonly reason: "clock" | "data" | "other"
+  readonly detail: string
+  /** Runs in a row that came to nothing. */
+  readonly failures: number
 }
 
 const turnKey = (process: Id.ProcessId, slot: number) => `${process} ${slot}`
@@ -57,7 +67,7 @@ const newestOf = ({ nextSlot, timestamp, head }: Admission.LogState): Entry => (
   root: false,
 })
 
-export const make = Effect.fnUntraced(function* ({ residentBytesMax }: Options) {
+export const make = Effect.fnUntraced(function* ({ residentBytesMax, onWaiting = () => {} }: Options) {
   const store = yield* Store
   const signer = yield* Signer
   const verifier = yield* Verifier
@@ -160,11 +170,13 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax }: Options) 
     const giveUp = (why: string) =>
       Effect.as(groups.length === 1 ? park(of, why) : Effect.sync(() => void (of.groupsMax = 1)), 0)
     const stuck = (error: { readonly message: string }) => giveUp(error.message)
-    const waits = ({ message }: { readonly message: string }) =>
-      Effect.as(
-        Effect.logWarning(`process ${of.process} waits: ${message}`),
-        Math.min(Limit.deliveryRetryMsMin * 2 ** of.failures++, Limit.deliveryRetryMsMax),
-      )
+    const waitsFor = (reason: Waiting["reason"], { message }: { readonly message: string }) =>
+      Effect.suspend(() => {
+        const pauseMs = Math.min(Limit.deliveryRetryMsMin * 2 ** of.failures++, Limit.deliveryRetryMsMax)
+        onWaiting(of.process, { reason, detail: message, failures: of.failures })
+        return Effect.as(Effect.logWarning(`process ${of.process} waits: ${message}`), pauseMs)
+      })
+    const waits = (error: { readonly message: string }) => waitsFor("other", error)
     return yield* residency
       .use(
         () => of,
@@ -189,7 +201,9 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax }: Options) 
         Effect.catchTag(["StoreFailed", "SigningFailed", "Overloaded", "Refused"], waits),
         // The scheduler had it, so it is asked again; what comes before it need not wait with it.
         Effect.catchTag("DataMissing", (error) =>
-          groups.length === 1 ? waits(error) : Effect.sync(() => void (of.groupsMax = 1)).pipe(Effect.as(0)),
+          groups.length === 1
+            ? waitsFor("data", error)
+            : Effect.sync(() => void (of.groupsMax = 1)).pipe(Effect.as(0)),
         ),
         Effect.catchTag(["LogUnknown", "Stuck", "EngineInvalid"], stuck),
         Effect.catchDefect((defect) => giveUp(defect instanceof Error ? defect.message : String(defect))),
@@ -207,6 +221,10 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax }: Options) 
       return yield* residency.trimSoon
     }
     const { groups, heldMs } = Run.next(of, now)
+    if (heldMs > 0) {
+      const detail = `slot ${groups[0]![0]!.assignment.slot} is ${Math.ceil(heldMs / 1000)} s too far ahead of the clock here`
+      onWaiting(of.process, { reason: "clock", detail, failures: of.failures })
+    }
     const pauseMs = heldMs > 0 ? heldMs : yield* run(of, groups)
     if (pauseMs === 0) return yield* lanes.add(of)
     yield* Effect.forkIn(Effect.andThen(Effect.sleep(pauseMs), lanes.add(of)), scope)

@@ -53,7 +53,6 @@ interface StoredRelease extends Batch.Signed {
 
 /** A release that was signed before: groups of it that are to be here, with all that stands in its tree. */
 export interface Restored extends Batch.Signed {
-  readonly number: number
   readonly groups: ReadonlyArray<{ readonly index: number; readonly group: Group }>
   /** Unset where all of its groups are here. */
   readonly leaves: ReadonlyArray<Uint8Array> | undefined
@@ -87,7 +86,7 @@ export interface OutcomeLog {
   readonly nextRelease: () => number
   /** Writes groups under one signature. */
   readonly append: (signed: Batch.Signed, groups: ReadonlyArray<Group>) => Effect.Effect<void, StoreFailed>
-  /** Writes releases under their own signatures and numbers, in ascending order, in one commit. */
+  /** Writes releases under their own signatures in one commit. Numbers they get here, the next ones. */
   readonly restore: (releases: ReadonlyArray<Restored>) => Effect.Effect<void, StoreFailed>
 }
 
@@ -217,7 +216,6 @@ export const make = Effect.gen(function* () {
     },
     release: (number) => {
       if (number >= next) return undefined
-      // Of a number that was passed over nothing is here.
       if (releases.get(store, number)?.emits !== true) return { number, emitted: [] }
       const { stored, witness } = witnessOf(number)
       const emitted = stored.flatMap((one) => {
@@ -242,13 +240,14 @@ export const make = Effect.gen(function* () {
       log.restore([
         {
           ...signed,
-          number: next,
           groups: groups.map((group, index) => ({ index, group })),
           leaves: undefined,
         },
       ]),
     restore: (all) => {
-      const puts = all.flatMap(({ number, groups, leaves, signatureType, owner, signature }) => {
+      const first = next
+      const puts = all.flatMap(({ groups, leaves, signatureType, owner, signature }, i) => {
+        const number = first + i
         const places = groups.map(
           ({ group: { attestation } }) => [Id.toBytes(attestation.process), attestation.to.slot] as const,
         )
@@ -259,10 +258,7 @@ export const make = Effect.gen(function* () {
           ...groups.flatMap(({ index, group }) => groupPuts(number, index, group)),
         ]
       })
-      const last = all.at(-1)?.number ?? -1
-      return store
-        .commit(puts)
-        .pipe(Effect.tap(() => Effect.sync(() => void (next = Math.max(next, last + 1)))))
+      return store.commit(puts).pipe(Effect.tap(() => Effect.sync(() => void (next = first + all.length))))
     },
   }
   return log

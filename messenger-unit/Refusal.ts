@@ -37,7 +37,7 @@ export const send = [
   refusal(404, ["unknown process", "unknown module"]),
   refusal(409, ["repeat", "anchor reused", "pair out of order", "timer early", "cron out of order"]),
   refusal(413, ["too large"]),
-  refusal(421, ["other scheduler", "other process"]),
+  refusal(421, ["other scheduler", "not restored", "other process"]),
   refusal(424, ["data unavailable"]),
   refusal(429, ["overloaded"]),
   refusal(503, ["not anchored", "store failed", "stopping"]),

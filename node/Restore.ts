@@ -2,7 +2,8 @@
  * Restore: makes a data folder out of an archive: the log as the scheduler gave it, programs and engines, what followed
  * as the compute unit attested it, the newest good snapshots. A node that starts on the folder goes on from there.
  *
- *     mark -> batches, modules -> releases, engines -> snapshots -> run and compare -> mark taken away
+ *     mark -> batches, modules -> releases, engines -> where archiving goes on -> snapshots -> run and compare -> mark
+ *     taken away
  *
  * A log with a gap is not restored: its scheduler would give slots a second time.
  */
@@ -29,6 +30,7 @@ import * as Id from "../runtime/Id.ts"
 import * as Module from "../runtime/Module.ts"
 import { Store } from "../runtime/Store.ts"
 import * as AssignmentLogStore from "../scheduler-unit/AssignmentLogStore.ts"
+import * as Excerpt from "../scheduler-unit/Excerpt.ts"
 import * as HeldData from "../scheduler-unit/HeldData.ts"
 import * as RestoreCheck from "./RestoreCheck.ts"
 import * as RestoreLog from "./RestoreLog.ts"
@@ -130,9 +132,13 @@ const begin = Effect.fnUntraced(function* (mark: RestoreMark.Mark) {
   if (before === undefined && store.range(all).length > 0)
     return yield* new RestoreRefused({
       reason: "not empty",
-      detail: "the data folder has a log already; a restore takes an empty one",
+      detail: Excerpt.is(store)
+        ? "the data folder has some processes of a scheduler, and more can't be added; restore the whole scheduler into an empty one"
+        : "the data folder has a log already; a restore takes an empty one",
     })
-  yield* store.commit([RestoreMark.put(mark)])
+  // Kept for good: what is left out now would get slot 0 again, whenever its spawn comes.
+  const excerpt = mark.processes.length === 0 ? [] : [Excerpt.put]
+  yield* store.commit([RestoreMark.put(mark), ...excerpt])
 })
 
 /** Restores into the store. What is wrong with pieces is in the report; what can't be made up for is a failure. */
@@ -167,14 +173,15 @@ export const run = Effect.fnUntraced(function* (options: Options) {
   const { log } = assignments
 
   const missing: Array<Missing> = []
-  const named = Named.make(archive, watch)
+  const named = yield* Named.make(archive, watch)
   const sandbox = yield* Sandbox
   const here = new Set([sandbox.engine, Engine.plain.id].map(Bytes.toHex))
-  const asked = new Set<string>()
+  /** What was asked for before, of each kind: one id may be the name of a module and of data. */
+  const asked = { modules: new Set<Id.Id>(), data: new Set<Id.Id>(), engines: new Set<Id.Id>() }
   const needModules = Effect.fnUntraced(function* (ids: Iterable<Id.Id>) {
     for (const id of ids) {
-      if (asked.has(id) || Module.get(store, id) !== undefined) continue
-      asked.add(id)
+      if (asked.modules.has(id) || Module.get(store, id) !== undefined) continue
+      asked.modules.add(id)
       const source = yield* named.module(id)
       if (source === undefined) missing.push({ what: "module", id })
       else yield* store.commit([Module.put(source)])
@@ -184,8 +191,8 @@ export const run = Effect.fnUntraced(function* (options: Options) {
   const needData = Effect.fnUntraced(function* (references: ReadonlyArray<DataReference>) {
     for (const reference of references) {
       const { hash } = reference
-      if (asked.has(hash)) continue
-      asked.add(hash)
+      if (asked.data.has(hash)) continue
+      asked.data.add(hash)
       const bytes = held.get(hash) ?? (yield* named.data(hash))
       if (bytes === undefined) missing.push({ what: "data", id: hash })
       else {
@@ -198,8 +205,8 @@ export const run = Effect.fnUntraced(function* (options: Options) {
   const needEngines = Effect.fnUntraced(function* (ids: Iterable<Id.Id>) {
     for (const id of ids) {
       const bytes = Id.toBytes(id)
-      if (asked.has(id) || engines.get(bytes) !== undefined) continue
-      asked.add(id)
+      if (asked.engines.has(id) || engines.get(bytes) !== undefined) continue
+      asked.engines.add(id)
       const artifact = yield* named.engine(bytes)
       if (artifact !== undefined) yield* store.commit([EngineStore.put(artifact)])
       else if (!here.has(Bytes.toHex(bytes))) missing.push({ what: "engine", id })
@@ -219,11 +226,11 @@ export const run = Effect.fnUntraced(function* (options: Options) {
   const releases = yield* ReleaseRun.make(archive, watch, scheduler, chosen)
   const snapshotsFound = full ? [] : yield* RestoreSnapshots.list(archive, scheduler, chosen)
   const listed = [...batches.listed, ...releases.listed]
-  if (batches.listed.length === 0)
-    return yield* new RestoreRefused({
-      reason: "nothing there",
-      detail: `archive ${archive.name} has nothing of scheduler ${scheduler}`,
-    })
+  const nothing = new RestoreRefused({
+    reason: "nothing there",
+    detail: `archive ${archive.name} has nothing of scheduler ${scheduler}`,
+  })
+  if (batches.listed.length === 0) return yield* nothing
   say({ phase: "log", pieces: piecesOf(listed), bytesAll: bytesOf(listed) })
 
   yield* RestoreLog.restore({
@@ -235,6 +242,8 @@ export const run = Effect.fnUntraced(function* (options: Options) {
     data: needData,
     onSlots: (checked) => say({ checked }),
   })
+  // What was found is of somebody else, whatever its tags say.
+  if (log.processes().length === 0) return yield* nothing
   if (chosen !== undefined) {
     // Batches of other processes are not here, and yet their numbers are given.
     const newest = yield* BatchRun.newest(archive, watch, scheduler)
@@ -249,12 +258,15 @@ export const run = Effect.fnUntraced(function* (options: Options) {
     log,
     outcomes,
     run: releases,
-    taken: !full,
+    // Once turns may have been run again, nothing is put between them and what was taken before.
+    taken: !full && !ArchiveQueue.isRestored(store),
     needs: (modules, ids) => Effect.andThen(needModules(modules), needEngines(ids)),
     onTurns: (computed) => say({ computed }),
   })
 
-  const commit = outcomes.nextRelease()
+  // What is run again from here on is new to the archive, all before it came from there: known before anything is run.
+  if (!ArchiveQueue.isRestored(store))
+    yield* store.commit([ArchiveQueue.restored((log.last()?.number ?? -1) + 1, outcomes.nextRelease())])
   say({ phase: "snapshots" })
   const snapshots = yield* RestoreSnapshots.restore(
     { archive, watch, log, outcomes, snapshots: yield* SnapshotLog.make, engines },
@@ -272,8 +284,7 @@ export const run = Effect.fnUntraced(function* (options: Options) {
     residentBytesMax,
     onSlots: (computed, slots) => say({ computed, slots }),
   })
-  // What is run again from here on is new to the archive; all before it came from there.
-  yield* store.commit([ArchiveQueue.restored((log.last()?.number ?? -1) + 1, commit), RestoreMark.removal])
+  yield* store.commit([RestoreMark.removal])
   const made: Report = { scheduler, readOnly, processes: checked, snapshots, problems, missing }
   return made
 })

@@ -50,10 +50,13 @@ export interface Options {
   readonly onSlots: (done: number, all: number) => void
 }
 
+/** Runs in a row that come to nothing before a process is left as it is: what passes by itself has had some seconds. */
+const failuresMax = 6
+
 /** Looks at how far the unit has come, in ms between two looks. */
 const lookMs = 50
 
-/** Runs what is assigned and not computed; gives why a process came no further. */
+/** Runs what is assigned and not computed, as far as that goes; gives why a process came no further. */
 const catchUp = Effect.fnUntraced(function* (
   { log, signer, onSlots, residentBytesMax }: Options,
   still: SchedulerUnit["Service"],
@@ -62,7 +65,14 @@ const catchUp = Effect.fnUntraced(function* (
   if (signer === undefined) return stuck
   const services = Context.make(Signer, signer).pipe(Context.add(SchedulerUnit, still))
   const run = Effect.gen(function* () {
-    const unit = yield* ComputeUnitLocal.make({ residentBytesMax })
+    // What is not here now will not come while nobody else runs: a process that waits for it is left to the node.
+    const onWaiting = (
+      process: Id.ProcessId,
+      { reason, detail, failures }: ComputeUnitLocal.Waiting,
+    ): void => {
+      if (reason !== "other" || failures >= failuresMax) stuck.set(process, detail)
+    }
+    const unit = yield* ComputeUnitLocal.make({ residentBytesMax, onWaiting })
     const heads = log.processes()
     const all = heads.reduce((sum, { nextSlot }) => sum + nextSlot, 0)
     let open = heads
@@ -73,7 +83,7 @@ const catchUp = Effect.fnUntraced(function* (
       for (const head of open) {
         const { slots, parked } = yield* unit.progress(head.process)
         if (parked !== undefined) stuck.set(head.process, parked)
-        if (parked !== undefined || slots >= head.nextSlot) ended += head.nextSlot
+        if (stuck.has(head.process) || slots >= head.nextSlot) ended += head.nextSlot
         else {
           left.push(head)
           under += slots

@@ -63,10 +63,30 @@ const placeOf = ({ process, slot }: Assignment.Assignment): string => `${process
 
 const placeOfKey = (process: Id.ProcessId, key: Uint8Array): string => `${process} ${Bytes.toHex(key)}`
 
+/** Bytes are windows on the content that they came in: a little that is kept of many would hold all of them. */
+const ownLink = ({ previousRoot, root, owner, signature, ...link }: CommittedBatch["link"]) => ({
+  ...link,
+  previousRoot: Bytes.copy(previousRoot),
+  root: Bytes.copy(root),
+  owner: Bytes.copy(owner),
+  signature: Bytes.copy(signature),
+})
+const ownEntry = ({ assignment, item, proof, ...entry }: LogEntry): LogEntry => ({
+  ...entry,
+  assignment: {
+    ...assignment,
+    entryHash: Bytes.copy(assignment.entryHash),
+    previous: Bytes.copy(assignment.previous),
+    head: Bytes.copy(assignment.head),
+  },
+  item: Bytes.copy(item),
+  proof: Bytes.copy(proof),
+})
+
 /** The batch as it is to be in the store: whole, or what is wanted of it. */
-const partOf = ({ link, entries }: CommittedBatch, wanted: ReadonlyArray<LogEntry>) => ({
-  link,
-  wanted,
+const partOf = ({ link, entries }: CommittedBatch, wanted: ReadonlyArray<LogEntry>, isChosen: boolean) => ({
+  link: isChosen ? ownLink(link) : link,
+  wanted: isChosen ? wanted.map(ownEntry) : wanted,
   leaves:
     wanted.length === entries.length
       ? undefined
@@ -170,10 +190,10 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
       processes === undefined
         ? batch.entries
         : batch.entries.filter(({ assignment }) => processes.has(assignment.process))
-    parts.push(partOf(batch, wanted))
+    parts.push(partOf(batch, wanted, processes !== undefined))
     bytes += weight(wanted)
     count += wanted.length
-    if (bytes < bytesMax && count < entriesMax) continue
+    if (bytes < bytesMax && count < entriesMax && parts.length < entriesMax) continue
     yield* commit(parts)
     parts = []
     ;[bytes, count] = [0, 0]

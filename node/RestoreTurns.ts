@@ -1,10 +1,12 @@
 /**
  * RestoreTurns: the second half of a restore: what followed. Outcomes are taken as the compute unit attested them, as far
  * as each attestation begins where the one before it ended and leads to the head that the log has. Where one is
- * missing, the unit runs what comes after it again.
+ * missing, the unit runs what comes after it again. In which order releases come, and which numbers they are given, is
+ * nobody's word: numbers are given here, 0, 1, 2...
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import type { Listed } from "../archive-unit/Catalog.ts"
 import type { ReleaseRun } from "../archive-unit/ReleaseRun.ts"
 import type { ArchivedGroup, ArchivedRelease } from "../archive-unit/TurnsContent.ts"
 import type { Turn } from "../compute-unit/ComputeUnit.ts"
@@ -40,6 +42,12 @@ export interface Options<E> {
 
 /** Turns that go in with one commit. */
 const turnsMax = 1_024
+
+/** How often a content is read again that came before what it follows. What is left then is run again. */
+const readsMax = 16
+
+/** Slots from which attestations of a content begin that came too early: the lowest and the highest, by process. */
+type Early = Map<Id.ProcessId, { first: number; last: number }>
 
 const messageOf = ({ item }: LogEntry): Message.Message => Result.getOrThrow(Assign.read(item)) // it was examined
 
@@ -103,10 +111,8 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
   const engines = new Map<Id.ProcessId, Uint8Array>()
   const attested = new Map<Id.ProcessId, Attestation.Point>()
   const writer = RestoreWriter.make<StoreFailed>()
-  let turns = 0
-  /** The number after the last release that is taken. */
-  let next = outcomes.nextRelease()
-  let newest: OutcomeLog.Restored | undefined
+  /** How many turns are taken, and how many of them are durable. */
+  let [turns, written] = [0, 0]
 
   const pointOf = (process: Id.ProcessId): Attestation.Point => points.get(process) ?? outcomes.point(process)
   const engineOf = (process: Id.ProcessId): Uint8Array | undefined => {
@@ -154,12 +160,18 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
     count = 0
     if (releases.length > 0)
       yield* writer.write(() =>
-        Effect.tap(outcomes.restore(releases), () => Effect.sync(() => onTurns((turns += taken)))),
+        Effect.tap(outcomes.restore(releases), () => Effect.sync(() => onTurns((written += taken)))),
       )
   })
 
-  /** What of a release is of processes here, noting what it attests of them. */
-  const take = (release: ArchivedRelease): void => {
+  const note = (early: Early, { process, from }: Attestation.Attestation): void => {
+    if (from.slot <= pointOf(process).slot) return
+    const { first, last } = early.get(process) ?? { first: from.slot, last: from.slot }
+    early.set(process, { first: Math.min(first, from.slot), last: Math.max(last, from.slot) })
+  }
+
+  /** Takes what of a release is of processes here, noting what it attests of them, and what follows nothing yet. */
+  const take = (release: ArchivedRelease, early: Early): void => {
     const groups: Array<{ readonly index: number; readonly group: OutcomeLog.Group }> = []
     for (const [index, archived] of release.groups.entries()) {
       const { attestation } = archived
@@ -168,19 +180,20 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
       if (to.slot > (attested.get(process)?.slot ?? -1)) attested.set(process, to)
       for (const module of spawnedModules(archived.outcomes ?? [])) modules.add(module)
       const group = taken ? groupOf(archived) : undefined
-      if (group === undefined) continue
+      if (group === undefined) {
+        if (taken && archived.outcomes !== undefined) note(early, attestation)
+        continue
+      }
       groups.push({ index, group })
       count += group.turns.length
+      turns += group.turns.length
     }
     if (groups.length === 0) return
     const { signatureType, owner, signature } = release
-    const mine = Math.max(next, release.number)
-    next = mine + 1
     waiting.push({
       signatureType,
       owner,
       signature,
-      number: mine,
       groups,
       leaves:
         groups.length === release.groups.length
@@ -189,26 +202,32 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
     })
   }
 
-  /** Notes the number of a release: none after it is to have it again. */
-  const number = (release: ArchivedRelease): void => {
-    if (newest !== undefined && newest.number >= release.number) return
-    const [owner, signature] = [Bytes.copy(release.owner), Bytes.copy(release.signature)]
-    const { signatureType, number } = release
-    newest = { signatureType, owner, signature, number, groups: [], leaves: [] }
+  const unread = [...run.listed]
+  const late = new Map<Listed, { readonly early: Early; readonly reads: number }>()
+  const isNext = (early: Early): boolean =>
+    Array.from(early).some(([process, { first, last }]) => {
+      const { slot } = pointOf(process)
+      return first <= slot && slot <= last
+    })
+  /** Of those that were early, one that may go on from where something ends by now; else one that was not read. */
+  const next = (moved: boolean): Listed | undefined => {
+    if (moved) for (const [listed, { early }] of late) if (isNext(early)) return listed
+    return unread.shift()
   }
-
-  for (;;) {
-    const releases = yield* run.next
-    if (releases === undefined) break
-    for (const release of releases) {
-      take(release)
-      number(release)
+  for (let listed = unread.shift(); listed !== undefined;) {
+    const early: Early = new Map()
+    const before = turns
+    for (const release of yield* run.read(listed, unread[0])) {
+      take(release, early)
       if (count >= turnsMax) yield* commit
     }
     // What waits holds its content in memory.
     yield* commit
+    const reads = (late.get(listed)?.reads ?? 0) + 1
+    late.delete(listed)
+    if (early.size > 0 && reads < readsMax) late.set(listed, { early, reads })
+    listed = next(turns > before || reads > 1)
   }
   yield* writer.settled
-  if (newest !== undefined && newest.number >= outcomes.nextRelease()) yield* outcomes.restore([newest])
   return attested
 })

@@ -35,6 +35,7 @@ export type Reason =
   | "unknown module"
   | "bad spawn"
   | "other scheduler"
+  | "not restored"
   | "other process"
   | "not assignable"
   | "bad reference"

@@ -34,6 +34,7 @@ import { Store } from "../runtime/Store.ts"
 import * as Upgrade from "../runtime/Upgrade.ts"
 import { type Appended, AssignmentLog } from "./AssignmentLog.ts"
 import * as Cron from "./Cron.ts"
+import * as Excerpt from "./Excerpt.ts"
 import * as HeldData from "./HeldData.ts"
 import { Lease } from "./Lease.ts"
 import { type Accepted, LogUnknown, SchedulerUnit } from "./SchedulerUnit.ts"
@@ -91,6 +92,8 @@ export const make = Effect.gen(function* () {
     return batch
   }
 
+  const isExcerpt = Excerpt.is(store)
+
   /** A spawn must name this scheduler and a module that is here; everything else waits for its turn in the batch. */
   const checkSpawn = (message: Message.Message): Effect.Effect<void, Refused> => {
     const process = Process.fromSpawn(message)
@@ -98,6 +101,11 @@ export const make = Effect.gen(function* () {
     const { scheduler, module } = process.success
     if (scheduler !== signer.address)
       return refuse("other scheduler", `the spawn names ${scheduler}; this is ${signer.address}`)
+    if (isExcerpt && log.state(message.process).nextSlot === 0)
+      return refuse(
+        "not restored",
+        "only some processes of this scheduler were restored here, and this one may have a log already; restore the whole scheduler into an empty folder, or use another node",
+      )
     if (Module.get(store, module) === undefined)
       return refuse(
         "unknown module",

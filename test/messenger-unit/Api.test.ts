@@ -92,6 +92,7 @@ const statuses: Readonly<Record<Reason, number>> = {
   "cron out of order": 409,
   "too large": 413,
   "other scheduler": 421,
+  "not restored": 421,
   "other process": 421,
   overloaded: 429,
   "not anchored": 503,

@@ -2,29 +2,35 @@
 import fs from "node:fs"
 import path from "node:path"
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
+import * as BatchRun from "../../archive-unit/BatchRun.ts"
 import * as BatchesContent from "../../archive-unit/BatchesContent.ts"
+import * as PieceTags from "../../archive-unit/PieceTags.ts"
 import type { ArchiveGap } from "../../archive-unit/Shelf.ts"
 import * as TurnsContent from "../../archive-unit/TurnsContent.ts"
 import * as Audit from "../../compute-unit/Audit.ts"
 import * as OutcomeLog from "../../compute-unit/OutcomeLog.ts"
 import * as SandboxInline from "../../compute-unit/SandboxInline.ts"
 import { Sandbox } from "../../compute-unit/Sandbox.ts"
+import * as SignedItem from "../../identity/SignedItem.ts"
 import { Verifier } from "../../identity/Verifier.ts"
 import * as VerifierLocal from "../../identity/VerifierLocal.ts"
 import * as ProvenView from "../../messenger-unit/ProvenView.ts"
 import * as Node from "../../node/Node.ts"
 import * as Restore from "../../node/Restore.ts"
+import * as RestoreLog from "../../node/RestoreLog.ts"
 import * as RestoreMark from "../../node/RestoreMark.ts"
-import { Archive } from "../../runtime/Archive.ts"
+import { Archive, bundle as bundleOf } from "../../runtime/Archive.ts"
 import * as ArchiveFolder from "../../runtime/ArchiveFolder.ts"
 import * as Assign from "../../runtime/Assign.ts"
 import * as Batch from "../../runtime/Batch.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
+import * as Hash from "../../runtime/Hash.ts"
 import type * as Id from "../../runtime/Id.ts"
 import * as Message from "../../runtime/Message.ts"
 import * as Module from "../../runtime/Module.ts"
@@ -247,7 +253,7 @@ describe("Restore of all processes of a scheduler", () => {
     ),
   )
 
-  it.live("runs again what no outcomes are archived of, and gives out their numbers to nothing else", () =>
+  it.live("runs again what no outcomes are archived of", () =>
     Effect.scoped(
       Effect.gen(function* () {
         const { archive, damage } = yield* archived()
@@ -256,8 +262,34 @@ describe("Restore of all processes of a scheduler", () => {
         assert.isTrue(report.processes.every(({ equal, slots, computed }) => equal && slots === computed))
         assert.deepStrictEqual(yield* shown(store), yield* shown(whole))
         yield* after(store, goesOn)
+      }),
+    ),
+  )
+
+  it.live("takes no number of a release from anybody, and releases in whatever order they are found", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const stranger = Caller.caller("stranger").signer
+        const numbered = (one: Archived.Made, first: number): Archived.Made => {
+          const releases = Result.getOrThrow(TurnsContent.decode(one.bytes))
+          return Archived.turnsOf(releases.map((release, i) => ({ ...release, number: first + i })))
+        }
+        const { turns } = contents
+        assert.isAbove(turns.length, 3)
+        const rest = all.filter((one) => !turns.includes(one))
+        const { archive } = yield* archived([
+          ...rest,
+          ...turns.map((one, i) => numbered(one, 1_000 * (turns.length - i))),
+        ])
+        yield* Archived.put(archive, stranger, [numbered(turns[0]!, 3_000_000)])
+        yield* Archived.put(archive, stranger, [numbered(turns.at(-1)!, 2 ** 53 - 1_000)])
+        // Who has no key runs nothing again.
+        const { report, store } = yield* restore(archive, { signer: undefined })
+        assert.isTrue(report.processes.every(({ equal, slots, computed }) => equal && slots === computed))
+        assert.deepStrictEqual(yield* shown(store), yield* shown(whole))
         const [before, now] = [yield* outcomesOf(whole), yield* outcomesOf(store)]
-        assert.isAbove(now.nextRelease(), before.nextRelease())
+        assert.strictEqual(now.nextRelease(), before.nextRelease())
+        yield* after((yield* restore(archive)).store, goesOn)
       }),
     ),
   )
@@ -311,8 +343,36 @@ describe("Restore of all processes of a scheduler", () => {
             report.processes.every(({ equal }) => equal === true),
             `after commit ${fatal}`,
           )
-          const tables = [...logTables, ...outcomeTables, "turn", "module", "engine"]
+          const tables = [...logTables, ...outcomeTables, "turn", "module", "engine", "archive-state"]
           assert.deepStrictEqual(rows(probe.store, ...tables), rows(counted.store, ...tables))
+        }
+      }),
+    ),
+  )
+
+  it.live("that is cut short while turns are run again archives these, and none that the archive has", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        // The last turns never came into the archive.
+        const some = all.filter((one) => !contents.turns.slice(-2).includes(one))
+        const { archive } = yield* archived(some)
+        const counted = StoreProbe.make()
+        yield* restore(archive, {}, counted.store)
+        const state = rows(counted.store, "archive-state")
+        assert.lengthOf(state, 1)
+        const ran = counted.commits.findIndex((tables) => tables.includes("archive-state")) + 1
+        assert.isAbove(counted.commits.length - ran, 3)
+        for (let fatal = ran; fatal < counted.commits.length; fatal++) {
+          const probe = StoreProbe.make()
+          let made = 0
+          const killed = Deferred.makeUnsafe<void>()
+          probe.after = () =>
+            ++made < fatal ? Effect.void : Effect.andThen(Deferred.succeed(killed, undefined), Effect.never)
+          yield* Effect.raceFirst(restore(archive, {}, probe.store), Deferred.await(killed))
+          probe.after = () => Effect.void
+          const { report } = yield* restore(archive, {}, probe.store)
+          assert.isTrue(report.processes.every(({ equal, slots, computed }) => equal && slots === computed))
+          assert.deepStrictEqual(rows(probe.store, "archive-state"), state, `after commit ${fatal}`)
         }
       }),
     ),
@@ -523,7 +583,90 @@ describe("Restore of a log written by hand", () => {
   )
 })
 
+describe("Restore that can't run what is assigned", () => {
+  const some = all.filter((one) => !contents.turns.includes(one))
+
+  it.live("ends where the clock is behind, and says by how much", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const book = LogBook.make(signer)
+        const process = yield* UnitOver.spawn(book)
+        const [add] = yield* UnitOver.say(process, "Add")
+        book.write({ ...add!, timestamp: Date.now() + 3_600_000 })
+        const batches = yield* Stream.runCollect(Stream.take(book.service.batches(0), 2))
+        const module = { head: { type: "Module", module: UnitOver.module }, slots: [] } as const
+        const { archive } = yield* archived([
+          { ...module, bytes: Bytes.fromText(UnitOver.guest) },
+          Archived.batchesOf([...batches]),
+        ])
+        const { report } = yield* restore(archive)
+        const [checked] = report.processes
+        assert.deepInclude(checked, { process, slots: 2, computed: 1, equal: undefined })
+        assert.match(checked!.detail!, /slot 1 is \d+ s too far ahead of the clock/)
+      }),
+    ),
+  )
+
+  it.live("ends where the store takes nothing more, and goes on once it does", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { archive } = yield* archived(some)
+        const probe = StoreProbe.make()
+        probe.before = (tables) =>
+          tables.includes("turn") || (tables.includes("restoring") && probe.commits.length > 3)
+            ? StoreProbe.full
+            : Effect.void
+        const failed = yield* Effect.flip(restore(archive, {}, probe.store))
+        assert.strictEqual(failed._tag, "StoreFailed")
+        probe.before = () => Effect.void
+        const { report } = yield* restore(archive, {}, probe.store)
+        assert.isTrue(
+          report.processes.every(({ slots, computed, detail }) => slots === computed && detail === undefined),
+        )
+      }),
+    ),
+  )
+})
+
 describe("Restore of some processes", () => {
+  it.live("keeps nothing of a content but what it is to have of it", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { archive } = yield* archived()
+        const store = StoreMemory.make()
+        const opened = yield* Effect.provideService(AssignmentLogStore.open, Store, store)
+        const contentBytes = new Set(contents.batches.map(({ bytes }) => bytes.length))
+        let parts = 0
+        yield* RestoreLog.restore({
+          store: {
+            ...opened,
+            restore: (restored, states, readOnly) => {
+              for (const { link, entries, leaves } of restored) {
+                parts += leaves === undefined ? 0 : 1
+                const kept = entries.flatMap(({ item, proof, assignment }) => [item, proof, assignment.head])
+                for (const { buffer } of [link.owner, link.signature, link.previousRoot, ...kept])
+                  assert.isFalse(contentBytes.has(buffer.byteLength))
+              }
+              return opened.restore(restored, states, readOnly)
+            },
+          },
+          run: yield* BatchRun.ofProcesses(
+            archive,
+            { report: () => {} },
+            scheduler,
+            new Map([[ids.parent, 0]]),
+          ),
+          processes: new Set([ids.parent]),
+          readOnly: false,
+          modules: () => Effect.void,
+          data: () => Effect.void,
+          onSlots: () => {},
+        })
+        assert.isAbove(parts, 3)
+      }).pipe(Effect.provideService(Verifier, VerifierLocal.make())),
+    ),
+  )
+
   it.live("has them alone, opens their receipts and proofs, and never gives a batch number again", () =>
     Effect.scoped(
       Effect.gen(function* () {
@@ -592,6 +735,48 @@ describe("Restore of some processes", () => {
     ),
   )
 
+  it.live(
+    "gives no slot to a process that is left out, whoever sends its spawn, and takes no others later",
+    () =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const { archive } = yield* archived()
+          const before = yield* logOf(whole)
+          const { store } = yield* restore(archive, { processes: [ids.parent] })
+          for (let start = 0; start < 2; start++)
+            yield* after(store, (node) =>
+              Effect.gen(function* () {
+                const { messenger } = node
+                // The parent's own spawn is on its way again.
+                const held = (yield* messenger.outbox).filter(({ kind }) => kind === "spawn")
+                assert.deepStrictEqual(
+                  held.map(({ target, reason }) => [target, reason.split(":", 1)[0]]),
+                  [[ids.child, "not restored"]],
+                )
+                for (const item of [before.entry(ids.slow, 0)!.item, Lives.late.bytes]) {
+                  const refused = yield* Effect.flip(messenger.send(item))
+                  assert.deepInclude(refused, { _tag: "Refused", reason: "not restored" })
+                  assert.include(refused.message, "restore the whole scheduler")
+                }
+                // What is here has its slot.
+                const own = yield* messenger.send(before.entry(ids.parent, 0)!.item)
+                assert.deepInclude(own, { process: ids.parent, slot: 0, repeat: true })
+              }),
+            )
+          const log = yield* logOf(store)
+          assert.deepStrictEqual(
+            log.processes().map(({ process }) => process),
+            [ids.parent],
+          )
+          for (const processes of [[], [ids.slow]]) {
+            const refused = yield* Effect.flip(restore(archive, { processes }, store))
+            assert.deepInclude(refused, { _tag: "RestoreRefused", reason: "not empty" })
+            assert.include(refused.message, "more can't be added")
+          }
+        }),
+      ),
+  )
+
   it.live("finds them whatever the tags of their contents say", () =>
     Effect.scoped(
       Effect.gen(function* () {
@@ -627,6 +812,94 @@ describe("Restore of some processes", () => {
         assert.isTrue(report.processes.every(({ equal }) => equal === true))
       }),
     ),
+  )
+})
+
+/** A process that was told data of these bytes, and what its node came to. */
+const told = Effect.fnUntraced(function* (bytes: Uint8Array) {
+  const store = StoreMemory.make()
+  const { node, stop } = yield* SmallNode.open({ store })
+  const process = yield* SmallNode.spawn(node, Lives.ada, 'heddle.on("Put", (m) => m.data.length)')
+  const hash = yield* node.messenger.addData(bytes)
+  const tags = { "Data-Hash": hash, "Data-Length": String(bytes.length) }
+  yield* SmallNode.send(node, Lives.ada, process, "Put", tags)
+  yield* node.compute.turn(process, 1)
+  yield* stop
+  const data: Archived.Made = { head: { type: "Data", hash: Hash.sha256(bytes) }, slots: [], bytes }
+  return { process, hash, data, store, made: yield* Archived.contents(store) }
+})
+
+describe("Restore of a log that refers to data", () => {
+  it.live("ends where the data is lost, and says which", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { process, hash, made } = yield* told(new Uint8Array(100_000).fill(3))
+        const { archive } = yield* archived([made.modules, made.engines, made.batches].flat())
+        const { report, store } = yield* restore(archive)
+        assert.deepStrictEqual(report.missing, [{ what: "data", id: hash }])
+        const [checked] = report.processes
+        assert.deepInclude(checked, { process, slots: 2, computed: 1, equal: undefined })
+        assert.include(checked!.detail, `hash ${hash} that it refers to are not to be had`)
+        yield* Effect.provideService(RestoreMark.check, Store, store)
+      }),
+    ),
+  )
+
+  it.live("brings an engine that is data as well", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const [engine] = contents.engines
+        const { data, store: before, made } = yield* told(engine!.bytes)
+        assert.isAbove(rows(before, "engine").length, 0)
+        const { archive } = yield* archived(
+          [made.modules, made.engines, made.batches, made.turns, data].flat(),
+        )
+        const { report, store } = yield* restore(archive)
+        assert.deepStrictEqual([report.missing, report.problems], [[], []])
+        assert.deepStrictEqual(rows(store, "engine"), rows(before, "engine"))
+      }),
+    ),
+  )
+})
+
+describe("Restore from an archive into which strangers put pieces", () => {
+  it.live(
+    "is not held up by batches that they say there are, and restores nothing where there is nothing else",
+    () =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const stranger = Caller.caller("stranger").signer
+          const head = {
+            type: "Batches",
+            scheduler,
+            firstBatch: 0,
+            lastBatch: 1_000_000,
+            previousRoot: Hash.sha256(Bytes.empty),
+            root: Hash.sha256(Bytes.empty),
+          } as const
+          const slots = Object.values(ids).map((process) => ({ process, first: 0, last: 1_000_000 }))
+          const tags = PieceTags.encode({ kind: "part", head, content: ids.plain, part: 1, parts: 2, slots })
+          const item = yield* SignedItem.sign(stranger, { tags, data: Bytes.u8(1) })
+          const put = Effect.fnUntraced(function* (archive: Archive["Service"]) {
+            const bundle = bundleOf([item])
+            yield* archive.upload(yield* archive.prepare(bundle), bundle.bytes)
+            return bundle.id
+          })
+          const { archive } = yield* archived()
+          const transaction = yield* put(archive)
+          for (const processes of [[], [ids.parent], [ids.plain]]) {
+            const { report, store } = yield* restore(archive, { processes })
+            assert.isTrue(report.processes.every(({ equal }) => equal === true))
+            assert.strictEqual((yield* logOf(store)).last()!.number, (yield* logOf(whole)).last()!.number)
+            const told = new Set(report.problems.map((one) => `${one.transaction} ${one.reason}`))
+            assert.deepStrictEqual(told, new Set([`${transaction} missing`]))
+          }
+          const { archive: empty } = yield* archived([])
+          yield* put(empty)
+          const refused = yield* Effect.flip(restore(empty))
+          assert.deepInclude(refused, { _tag: "RestoreRefused", reason: "nothing there" })
+        }),
+      ),
   )
 })
 
