@@ -1,10 +1,9 @@
-/** Worlds of fixed seeds and of fresh ones, in which every property holds; and that a seed is a world, to the byte. */
+/** Worlds in which every property holds; and that a seed is a world, to the byte. */
 import { describe, expect, it } from "vitest"
 import * as World from "./World.ts"
 
-const fixed = Array.from({ length: 12 }, (_, i) => i + 1)
-/** Other ones each time: the name of a test that fails says which. */
-const fresh = Array.from({ length: 4 }, (_, i) => (Date.now() % 1_000_000_000) + i)
+/** Fresh ones are for `npm run simulate`: whoever changes something else is not to be stopped by what it finds. */
+const seeds = Array.from({ length: 16 }, (_, i) => i + 1)
 
 describe("a simulated world", () => {
   it("is the same in two runs of a seed, to the last event", () => {
@@ -17,7 +16,7 @@ describe("a simulated world", () => {
     expect(World.run({ seed: 3 }).hash).not.toBe(World.run({ seed: 7 }).hash)
   })
 
-  it.each([...fixed, ...fresh])("keeps every property, seed %i", (seed) => {
+  it.each(seeds)("keeps every property, seed %i", (seed) => {
     expect(World.run({ seed }).broken).toBeUndefined()
   })
 })
