@@ -94,8 +94,8 @@ const empty: State = { next: 0, batch: 0, commit: 0, spent: 0n, bundles: 0, byte
 /** What a node begins with whose batches and commits up to these numbers came out of an archive: none goes there again. */
 export const restored = (batch: number, commit: number): Put => states.put([], { ...empty, batch, commit })
 
-/** Whether it is known with what the node begins. */
-export const isRestored = (store: Store["Service"]): boolean => states.get(store) !== undefined
+/** The first commit that no bundle has, where it is known with what the node begins. */
+export const restoredCommit = (store: Store["Service"]): number | undefined => states.get(store)?.commit
 
 const partBytes = Limit.snapshotPartBytesMax
 

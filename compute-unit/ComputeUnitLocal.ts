@@ -38,14 +38,13 @@ import * as TurnRunner from "./TurnRunner.ts"
 export interface Options {
   /** Bytes of memory that processes which are open in sandboxes may take together. */
   readonly residentBytesMax: number
-  /** Told that a process goes no further just now, each time that this is seen. */
-  readonly onWaiting?: (process: Id.ProcessId, waiting: Waiting) => void
+  /** Whether a process that goes no further just now is parked; asked each time that this is seen. Never by default. */
+  readonly parks?: (waiting: Waiting) => boolean
 }
 
-/** Why a process waits: for this unit's clock, for data that its messages refer to, or for what is in the detail. */
+/** Why a process waits: for this unit's clock, for data that its messages refer to, or for something else that passes. */
 export interface Waiting {
   readonly reason: "clock" | "data" | "other"
-  readonly detail: string
   /** Runs in a row that came to nothing. */
   readonly failures: number
 }
@@ -67,7 +66,7 @@ const newestOf = ({ nextSlot, timestamp, head }: Admission.LogState): Entry => (
   root: false,
 })
 
-export const make = Effect.fnUntraced(function* ({ residentBytesMax, onWaiting = () => {} }: Options) {
+export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () => false }: Options) {
   const store = yield* Store
   const signer = yield* Signer
   const verifier = yield* Verifier
@@ -173,7 +172,7 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, onWaiting =
     const waitsFor = (reason: Waiting["reason"], { message }: { readonly message: string }) =>
       Effect.suspend(() => {
         const pauseMs = Math.min(Limit.deliveryRetryMsMin * 2 ** of.failures++, Limit.deliveryRetryMsMax)
-        onWaiting(of.process, { reason, detail: message, failures: of.failures })
+        if (parks({ reason, failures: of.failures })) return Effect.as(park(of, message), 0)
         return Effect.as(Effect.logWarning(`process ${of.process} waits: ${message}`), pauseMs)
       })
     const waits = (error: { readonly message: string }) => waitsFor("other", error)
@@ -223,9 +222,9 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, onWaiting =
     const { groups, heldMs } = Run.next(of, now)
     if (heldMs > 0) {
       const detail = `slot ${groups[0]![0]!.assignment.slot} is ${Math.ceil(heldMs / 1000)} s too far ahead of the clock here`
-      onWaiting(of.process, { reason: "clock", detail, failures: of.failures })
+      if (parks({ reason: "clock", failures: of.failures })) yield* park(of, detail)
     }
-    const pauseMs = heldMs > 0 ? heldMs : yield* run(of, groups)
+    const pauseMs = of.parked !== undefined ? 0 : heldMs > 0 ? heldMs : yield* run(of, groups)
     if (pauseMs === 0) return yield* lanes.add(of)
     yield* Effect.forkIn(Effect.andThen(Effect.sleep(pauseMs), lanes.add(of)), scope)
   })

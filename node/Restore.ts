@@ -253,20 +253,23 @@ export const run = Effect.fnUntraced(function* (options: Options) {
 
   say({ phase: "turns", slots: log.processes().reduce((sum, { nextSlot }) => sum + nextSlot, 0) })
   const outcomes = yield* OutcomeLog.make
+  // Once turns may have been run again, nothing is put between them and what was taken before. Without a key none is.
+  const commitBefore = readOnly ? undefined : ArchiveQueue.restoredCommit(store)
   const attested = yield* RestoreTurns.restore({
     store,
     log,
     outcomes,
     run: releases,
-    // Once turns may have been run again, nothing is put between them and what was taken before.
-    taken: !full && !ArchiveQueue.isRestored(store),
+    taken: !full && commitBefore === undefined,
     needs: (modules, ids) => Effect.andThen(needModules(modules), needEngines(ids)),
     onTurns: (computed) => say({ computed }),
   })
 
   // What is run again from here on is new to the archive, all before it came from there: known before anything is run.
-  if (!ArchiveQueue.isRestored(store))
-    yield* store.commit([ArchiveQueue.restored((log.last()?.number ?? -1) + 1, outcomes.nextRelease())])
+  // A restore that goes on may have found more batches; they came from there too.
+  yield* store.commit([
+    ArchiveQueue.restored((log.last()?.number ?? -1) + 1, commitBefore ?? outcomes.nextRelease()),
+  ])
   say({ phase: "snapshots" })
   const snapshots = yield* RestoreSnapshots.restore(
     { archive, watch, log, outcomes, snapshots: yield* SnapshotLog.make, engines },

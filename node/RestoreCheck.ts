@@ -66,13 +66,9 @@ const catchUp = Effect.fnUntraced(function* (
   const services = Context.make(Signer, signer).pipe(Context.add(SchedulerUnit, still))
   const run = Effect.gen(function* () {
     // What is not here now will not come while nobody else runs: a process that waits for it is left to the node.
-    const onWaiting = (
-      process: Id.ProcessId,
-      { reason, detail, failures }: ComputeUnitLocal.Waiting,
-    ): void => {
-      if (reason !== "other" || failures >= failuresMax) stuck.set(process, detail)
-    }
-    const unit = yield* ComputeUnitLocal.make({ residentBytesMax, onWaiting })
+    const parks = ({ reason, failures }: ComputeUnitLocal.Waiting): boolean =>
+      reason !== "other" || failures >= failuresMax
+    const unit = yield* ComputeUnitLocal.make({ residentBytesMax, parks })
     const heads = log.processes()
     const all = heads.reduce((sum, { nextSlot }) => sum + nextSlot, 0)
     let open = heads

@@ -56,6 +56,9 @@ const entriesMax = 1_024
 /** Processes whose entries are examined side by side. */
 const atOnce = 4
 
+/** What a leaf takes in memory: its bytes are an object of their own. */
+const leafBytes = 200
+
 const weight = (entries: ReadonlyArray<LogEntry>): number =>
   entries.reduce((sum, { item, proof }) => sum + item.length + proof.length, 0)
 
@@ -190,8 +193,9 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
       processes === undefined
         ? batch.entries
         : batch.entries.filter(({ assignment }) => processes.has(assignment.process))
-    parts.push(partOf(batch, wanted, processes !== undefined))
-    bytes += weight(wanted)
+    const part = partOf(batch, wanted, processes !== undefined)
+    parts.push(part)
+    bytes += weight(wanted) + (part.leaves?.length ?? 0) * leafBytes
     count += wanted.length
     if (bytes < bytesMax && count < entriesMax && parts.length < entriesMax) continue
     yield* commit(parts)

@@ -43,8 +43,8 @@ export interface Options<E> {
 /** Turns that go in with one commit. */
 const turnsMax = 1_024
 
-/** How often a content is read again that came before what it follows. What is left then is run again. */
-const readsMax = 16
+/** How often in a row a content may be read and give nothing, that came before what it follows. What is left is run again. */
+const fruitlessMax = 16
 
 /** Slots from which attestations of a content begin that came too early: the lowest and the highest, by process. */
 type Early = Map<Id.ProcessId, { first: number; last: number }>
@@ -90,6 +90,13 @@ const enginesOf = (
     since.push({ slot: outcomes.at(-1)!.slot, engine: attested })
   return since
 }
+
+/** Bytes are windows on the content that they came in, which would be held with them. */
+const ownPoint = ({ slot, head, stateRoot }: Attestation.Point): Attestation.Point => ({
+  slot,
+  head: Bytes.copy(head),
+  stateRoot: Bytes.copy(stateRoot),
+})
 
 const turnOf = (outcome: Outcome.Outcome): Turn => ({ outcome, trace: { console: [], stack: undefined } })
 
@@ -143,8 +150,8 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
       return { key: Message.repeatKey(message), contentHash: Item.contentHash(message.item) }
     })
     const since = enginesOf(store, made, engineOf(process), engine, messages, done)
-    points.set(process, to)
-    engines.set(process, engine)
+    points.set(process, ownPoint(to))
+    engines.set(process, Bytes.copy(engine))
     return { attestation, engines: since, turns: done.map(turnOf), seen }
   }
 
@@ -177,7 +184,7 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
       const { attestation } = archived
       const { process, to } = attestation
       if (log.state(process).nextSlot <= to.slot || !isOfLog(attestation)) continue
-      if (to.slot > (attested.get(process)?.slot ?? -1)) attested.set(process, to)
+      if (to.slot > (attested.get(process)?.slot ?? -1)) attested.set(process, ownPoint(to))
       for (const module of spawnedModules(archived.outcomes ?? [])) modules.add(module)
       const group = taken ? groupOf(archived) : undefined
       if (group === undefined) {
@@ -203,7 +210,7 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
   }
 
   const unread = [...run.listed]
-  const late = new Map<Listed, { readonly early: Early; readonly reads: number }>()
+  const late = new Map<Listed, { readonly early: Early; readonly fruitless: number }>()
   const isNext = (early: Early): boolean =>
     Array.from(early).some(([process, { first, last }]) => {
       const { slot } = pointOf(process)
@@ -223,10 +230,11 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
     }
     // What waits holds its content in memory.
     yield* commit
-    const reads = (late.get(listed)?.reads ?? 0) + 1
+    const again = late.get(listed)
+    const fruitless = turns > before ? 0 : (again?.fruitless ?? 0) + 1
     late.delete(listed)
-    if (early.size > 0 && reads < readsMax) late.set(listed, { early, reads })
-    listed = next(turns > before || reads > 1)
+    if (early.size > 0 && fruitless < fruitlessMax) late.set(listed, { early, fruitless })
+    listed = next(turns > before || again !== undefined)
   }
   yield* writer.settled
   return attested

@@ -90,8 +90,8 @@ export interface RestoreInput extends Caller.Input {
 }
 
 const stateOf = ({ equal, computed, slots, detail }: Checked): string => {
-  if (equal === false) return `differs${detail === undefined ? "" : `: ${Screen.short(detail, 60)}`}`
   if (detail !== undefined) return Screen.short(detail, 60)
+  if (equal === false) return "differs"
   if (equal === undefined) return computed < slots ? "not computed" : "nothing attested"
   return "equal"
 }
