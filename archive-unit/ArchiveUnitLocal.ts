@@ -254,12 +254,14 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     yield* queue.open().length === 0 ? wait : Effect.raceFirst(wait, Effect.sleep(waitMs))
   })
 
-  /** What was gathered by a node that stops is one bundle more, durable; the next start sends it. */
-  const closeLast = Effect.suspend(() =>
-    gatherer.isEmpty || waitingBytes() >= Limit.archiveWaitingBytesMax
-      ? Effect.void
-      : Effect.interruptible(close),
-  ).pipe(Effect.timeoutOption(Limit.stopMsMax), Effect.ignore)
+  /**
+   * What was gathered by a node that stops is one bundle more, durable. A folder has it at once, since whoever stopped the
+   * node may want to carry the folder away; elsewhere the next start sends it.
+   */
+  const closeLast = Effect.gen(function* () {
+    if (!gatherer.isEmpty && waitingBytes() < Limit.archiveWaitingBytesMax) yield* close
+    if (options.folder) for (const row of queue.open()) if (row.state === "waiting") yield* send(row)
+  }).pipe(Effect.interruptible, Effect.timeoutOption(Limit.stopMsMax), Effect.ignore)
   // First, so that it comes last: by then nothing else makes a bundle.
   yield* Effect.addFinalizer(() => closeLast)
 

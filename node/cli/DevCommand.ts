@@ -41,10 +41,10 @@ export const dev = (input: Caller.Input) =>
       yield* Screen.show(input.json, { url, dataFolder, archive, ...info }, () =>
         [
           `${Screen.styled("bold", "heddle")} ${info.version} runs at ${Screen.styled("cyan", url)}`,
-          `  API    ${url}/docs`,
-          `  data   ${dataFolder}`,
-          `  node   ${info.scheduler}`,
-          `  archive ${archive}${problem === undefined ? "" : `, which waits: ${problem}`}`,
+          `  API      ${url}/docs`,
+          `  data     ${dataFolder}`,
+          `  node     ${info.scheduler}`,
+          `  archive  ${archive}${problem === undefined ? "" : `, which waits: ${problem}`}`,
           ...(Screen.isTerminal() ? ["Ctrl-C stops it."] : []),
         ].join("\n"),
       )

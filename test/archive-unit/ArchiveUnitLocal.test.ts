@@ -459,6 +459,19 @@ describe("a unit that stops", () => {
     }).pipe(Effect.scoped),
   )
 
+  it.effect("leaves nothing behind that belongs into a folder", () =>
+    Effect.gen(function* () {
+      const node = yield* counted()
+      const probe = ArchiveProbe.make()
+      const scope = yield* Scope.make()
+      yield* Scope.provide(unitOver(node, probe, { folder: true }), scope)
+      yield* settle
+      assert.strictEqual(probe.bundles.size, 0)
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(probe.bundles.size, 1)
+    }).pipe(Effect.scoped),
+  )
+
   it.effect("says at once where its archive can't be reached", () =>
     Effect.gen(function* () {
       const node = yield* SmallNode.make()
