@@ -260,7 +260,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
    */
   const closeLast = Effect.gen(function* () {
     if (!gatherer.isEmpty && waitingBytes() < Limit.archiveWaitingBytesMax) yield* close
-    if (options.folder) for (const row of queue.open()) if (row.state === "waiting") yield* send(row)
+    if (!options.folder) return
+    for (const row of queue.open()) if (row.state === "waiting") yield* send(row)
+    yield* confirm
   }).pipe(Effect.interruptible, Effect.timeoutOption(Limit.stopMsMax), Effect.ignore)
   // First, so that it comes last: by then nothing else makes a bundle.
   yield* Effect.addFinalizer(() => closeLast)
