@@ -220,11 +220,12 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () 
       return yield* residency.trimSoon
     }
     const { groups, heldMs } = Run.next(of, now)
-    if (heldMs > 0) {
-      const detail = `slot ${groups[0]![0]!.assignment.slot} is ${Math.ceil(heldMs / 1000)} s too far ahead of the clock here`
-      if (parks({ reason: "clock", failures: of.failures })) yield* park(of, detail)
+    if (heldMs > 0 && parks({ reason: "clock", failures: of.failures })) {
+      const { slot } = groups[0]![0]!.assignment
+      yield* park(of, `slot ${slot} is ${Math.ceil(heldMs / 1000)} s too far ahead of the clock here`)
+      return yield* lanes.add(of)
     }
-    const pauseMs = of.parked !== undefined ? 0 : heldMs > 0 ? heldMs : yield* run(of, groups)
+    const pauseMs = heldMs > 0 ? heldMs : yield* run(of, groups)
     if (pauseMs === 0) return yield* lanes.add(of)
     yield* Effect.forkIn(Effect.andThen(Effect.sleep(pauseMs), lanes.add(of)), scope)
   })

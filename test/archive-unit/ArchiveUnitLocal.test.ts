@@ -469,10 +469,6 @@ describe("a unit that stops", () => {
       assert.strictEqual(probe.bundles.size, 0)
       yield* Scope.close(scope, Exit.void)
       assert.strictEqual(probe.bundles.size, 1)
-      probe.mine()
-      const unit = yield* unitOver(node, probe, { folder: true })
-      const { batches } = yield* unit.status
-      assert.strictEqual(batches.bundled, batches.made)
     }).pipe(Effect.scoped),
   )
 
