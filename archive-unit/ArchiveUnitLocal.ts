@@ -107,12 +107,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         yield* queue.add({
           bundles: Bundling.pack(signed),
           marks,
-          reached: Bundling.reached(taken.batches),
+          reached: Bundling.reached(taken),
           batch: batch + taken.batches.length,
           commit: commit + taken.commits.length,
           since: now,
           oldest: gatherer.since ?? now,
-          assigned: first && assignedAt(first),
+          assigned: first && assignedAt(first.batch),
         })
         gatherer.take(taken, now)
       }),
@@ -275,11 +275,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     )
   else tellLease()
   const followBatches = Stream.runForEach(
-    scheduler.batches(batch),
+    scheduler.batches(batch, { behind: true }),
     gather((one: CommittedBatch, now) => gatherer.batch(one, now)),
   )
   const followCommits = Stream.runForEach(
-    compute.commits(commit),
+    compute.commits(commit, { behind: true }),
     gather((one: Committed, now) => gatherer.commit(one, now)),
   )
   for (const work of [

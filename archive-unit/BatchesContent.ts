@@ -62,24 +62,23 @@ export const batchBytes = ({ link, entries }: CommittedBatch): number =>
 export const headBytesMax = domain.length + 2 + 2_592 + 8 + Hash.length + 4
 
 /** Whether everything that a reader computes comes out as it stands in the batch. */
-const follows = ({ link, entries }: CommittedBatch): boolean => {
-  const made = entries.map(({ assignment, item, proof }) =>
-    Assignment.make({ ...assignment, entryHash: Assignment.entryHash(item, proof) }),
-  )
-  return (
-    Bytes.equal(Batch.tree(made).root, link.root) &&
-    entries.every(
-      ({ assignment, batch, index }, place) =>
-        batch === link.number && index === place && Bytes.equal(made[place]!.head, assignment.head),
-    )
-  )
+function* follows({ link, entries }: CommittedBatch): Content.Steps<boolean> {
+  const made: Array<Assignment.Assignment> = []
+  for (const { assignment, batch, index, item, proof } of entries) {
+    const one = Assignment.make({ ...assignment, entryHash: Assignment.entryHash(item, proof) })
+    const stands = batch === link.number && index === made.length
+    if (!stands || !Bytes.equal(one.head, assignment.head)) return false
+    made.push(one)
+    yield
+  }
+  return Bytes.equal(Batch.tree(made).root, link.root)
 }
 
 const invalid = (reason: Content.ContentInvalid["reason"], detail: string) =>
   Result.fail(new Content.ContentInvalid({ type: "Batches", reason, offset: undefined, detail }))
 
 /**
- * Writes a run of batches, in the order of their numbers, a batch a step. It refuses what would not read back as it was:
+ * Writes a run of batches, in the order of their numbers, an entry a step. It refuses what would not read back as it was:
  * what is stored is stored for good.
  */
 export function* encoding(
@@ -114,10 +113,10 @@ export function* encoding(
       return invalid("other root", `batch ${link.number} follows another root than the batch before has`)
     if (entries.length === 0 || entries.length > Limit.assignmentsPerBatchMax)
       return invalid("not canonical", `batch ${link.number} has ${entries.length} entries`)
-    if (!follows(batch)) return invalid("other root", `batch ${link.number} is not what its root commits to`)
+    if (!(yield* follows(batch)))
+      return invalid("other root", `batch ${link.number} is not what its root commits to`)
     parts.push(link.signature, Bytes.u32(entries.length))
     for (const entry of entries) parts.push(...entryParts(entry, heads))
-    yield
   }
   const bytes = Bytes.concat(parts)
   return bytes.length > Content.bytesMax.Batches

@@ -9,7 +9,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { ComputeUnit, type Committed } from "../compute-unit/ComputeUnit.ts"
+import { ComputeUnit } from "../compute-unit/ComputeUnit.ts"
 import { Signer } from "../identity/Signer.ts"
 import * as Archive from "../runtime/Archive.ts"
 import * as Assign from "../runtime/Assign.ts"
@@ -30,10 +30,18 @@ import type * as PieceTags from "./PieceTags.ts"
 import type { SlotRange } from "./SlotRanges.ts"
 import * as TurnsContent from "./TurnsContent.ts"
 
+export interface GatheredBatch {
+  readonly batch: CommittedBatch
+  /** Ids that its messages name as modules: of spawns, and of upgrades. */
+  readonly modules: ReadonlySet<Id.Id>
+  /** Bytes that its messages refer to: by their hash, how many they are. */
+  readonly references: ReadonlyMap<Id.Id, number>
+}
+
 /** What comes into a bundle, in the order of the numbers. */
 export interface Gathered {
-  readonly batches: ReadonlyArray<CommittedBatch>
-  readonly commits: ReadonlyArray<Committed>
+  readonly batches: ReadonlyArray<GatheredBatch>
+  readonly commits: ReadonlyArray<TurnsContent.ArchivedRelease>
 }
 
 interface Content {
@@ -76,17 +84,10 @@ const batchesContent = (batches: ReadonlyArray<CommittedBatch>) =>
     return content
   })
 
-/** Outcomes are left out where they alone would be no content: who wants them runs the turns again. */
-const archived = (commit: Committed): TurnsContent.ArchivedRelease =>
-  TurnsContent.releaseBytes(commit) <= Limit.archiveReleaseBytesMax
-    ? commit
-    : { ...commit, groups: commit.groups.map((group) => ({ ...group, outcomes: undefined })) }
-
 /** Commits as releases under one signature; those of a key that is no longer the node's stay as they are. */
-const releasesOf = Effect.fnUntraced(function* (commits: ReadonlyArray<Committed>) {
-  const { number, owner } = commits[0]! // runs are not empty
+const releasesOf = Effect.fnUntraced(function* (releases: ReadonlyArray<TurnsContent.ArchivedRelease>) {
+  const { number, owner } = releases[0]! // runs are not empty
   const signer = yield* Signer
-  const releases = commits.map(archived)
   if (!Bytes.equal(owner, signer.owner)) return releases
   return yield* Effect.forEach(TurnsContent.joined(releases), (groups, i) =>
     Effect.map(
@@ -102,7 +103,7 @@ const releasesOf = Effect.fnUntraced(function* (commits: ReadonlyArray<Committed
   )
 })
 
-const turnsContent = Effect.fnUntraced(function* (commits: ReadonlyArray<Committed>) {
+const turnsContent = Effect.fnUntraced(function* (commits: ReadonlyArray<TurnsContent.ArchivedRelease>) {
   const releases = yield* releasesOf(commits)
   const [first, last] = [releases[0]!, releases.at(-1)!] // of at least one group
   const head: PieceTags.Head = {
@@ -118,34 +119,23 @@ const turnsContent = Effect.fnUntraced(function* (commits: ReadonlyArray<Committ
 
 const addressOf = (owner: Uint8Array): Id.Address => Id.fromBytes(Hash.sha256(owner))
 
-/** Ids that messages name as modules: of spawns, and of upgrades, those that were assigned among them. */
-const modulesNamed = (batches: ReadonlyArray<CommittedBatch>): ReadonlySet<Id.Id> => {
-  const named = new Set<Id.Id>()
-  for (const { entries } of batches)
-    for (const { item } of entries)
-      for (const { name, value } of Result.getOrThrow(Assign.read(item)).item.tags) {
-        const id = name === "Module" ? Id.parse(value) : undefined
-        if (id !== undefined) named.add(id)
-      }
-  return named
-}
-
-/** What messages refer to, each once. */
-const referencesOf = (batches: ReadonlyArray<CommittedBatch>): ReadonlyMap<Id.Id, number> => {
-  const found = new Map<Id.Id, number>()
-  for (const { entries } of batches)
-    for (const { item } of entries) {
-      const reference = DataReference.find(Result.getOrThrow(Assign.read(item)))
-      if (reference !== undefined) found.set(reference.hash, reference.length)
+/** A batch with what its messages name, those that were assigned among them. */
+export const gathered = (batch: CommittedBatch): GatheredBatch => {
+  const modules = new Set<Id.Id>()
+  const references = new Map<Id.Id, number>()
+  for (const { item } of batch.entries) {
+    const message = Result.getOrThrow(Assign.read(item)) // what was admitted is a message
+    for (const { name, value } of message.item.tags) {
+      const id = name === "Module" ? Id.parse(value) : undefined
+      if (id !== undefined) modules.add(id)
     }
-  return found
+    const reference = DataReference.find(message)
+    if (reference !== undefined) references.set(reference.hash, reference.length)
+  }
+  return { batch, modules, references }
 }
 
-/** Bytes that a batch brings with it, beside its own. */
-export const referencedBytes = (batch: CommittedBatch): number =>
-  [...referencesOf([batch]).values()].reduce((sum, length) => sum + length, 0)
-
-const groupsOf = (commits: ReadonlyArray<Committed>) =>
+const groupsOf = (commits: ReadonlyArray<TurnsContent.ArchivedRelease>) =>
   commits.flatMap(({ groups }) => groups.map(({ attestation }) => attestation))
 
 /**
@@ -180,10 +170,10 @@ const snapshotDue = Effect.fnUntraced(function* (
 })
 
 /** The newest slot of each process in the batches. */
-export const reached = (batches: ReadonlyArray<CommittedBatch>): ReadonlyArray<Reached> => {
+export const reached = ({ batches }: Gathered): ReadonlyArray<Reached> => {
   const newest = new Map<Id.ProcessId, Reached>()
-  for (const { entries } of batches)
-    for (const { assignment } of entries) {
+  for (const { batch } of batches)
+    for (const { assignment } of batch.entries) {
       const { process, slot, head } = assignment
       newest.set(process, { process, slot, head: Bytes.copy(head) })
     }
@@ -201,12 +191,12 @@ export const cut = Effect.fnUntraced(function* (
   const contents: Array<Content> = []
   const add = (content: Content & { readonly mark: Mark }) => void contents.push(content)
 
-  for (const module of modulesNamed(batches)) {
+  for (const module of new Set(batches.flatMap(({ modules }) => [...modules]))) {
     const mark: Mark = { kind: "Module", hash: Id.toBytes(module), slot: 0 }
     const bytes = marked(mark) !== undefined ? undefined : Module.get(store, module)
     if (bytes !== undefined) add({ head: { type: "Module", module }, slots: [], bytes, mark })
   }
-  for (const name of referencesOf(batches).keys()) {
+  for (const name of new Set(batches.flatMap(({ references }) => [...references.keys()]))) {
     const hash = Id.toBytes(name)
     const mark: Mark = { kind: "Data", hash, slot: 0 }
     const bytes = marked(mark) !== undefined ? undefined : yield* scheduler.data(name)
@@ -233,7 +223,10 @@ export const cut = Effect.fnUntraced(function* (
   }
 
   const runs = [
-    ...bySigner(batches, ({ link }) => link.owner).map(batchesContent),
+    ...bySigner(
+      batches.map(({ batch }) => batch),
+      ({ link }) => link.owner,
+    ).map(batchesContent),
     ...bySigner(commits, ({ owner }) => owner).map(turnsContent),
   ]
   const all = [...(yield* Effect.all(runs)), ...contents]

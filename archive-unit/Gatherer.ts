@@ -4,6 +4,7 @@
  */
 import * as Latch from "effect/Latch"
 import type { Committed } from "../compute-unit/ComputeUnit.ts"
+import * as Limit from "../runtime/Limit.ts"
 import type { CommittedBatch } from "../scheduler-unit/SchedulerUnit.ts"
 import * as BatchesContent from "./BatchesContent.ts"
 import * as Bundling from "./Bundling.ts"
@@ -28,8 +29,8 @@ export class Gatherer {
   readonly some = Latch.makeUnsafe(false)
   readonly enough = Latch.makeUnsafe(false)
   readonly #bytesMax: number
-  #batches: Array<Weighed<CommittedBatch>> = []
-  #commits: Array<Weighed<Committed>> = []
+  #batches: Array<Weighed<Bundling.GatheredBatch>> = []
+  #commits: Array<Weighed<TurnsContent.ArchivedRelease>> = []
   #bytes = 0
   #since: number | undefined
   /** How many want it closed now. */
@@ -56,17 +57,20 @@ export class Gatherer {
   /** When its first batch was decided. */
   get assigned(): number | undefined {
     const [first] = this.#batches
-    return first && assignedAt(first.one)
+    return first && assignedAt(first.one.batch)
   }
 
-  batch(one: CommittedBatch, now: number): void {
-    const bytes = BatchesContent.batchBytes(one) + Bundling.referencedBytes(one)
+  batch(batch: CommittedBatch, now: number): void {
+    const one = Bundling.gathered(batch)
+    const referenced = [...one.references.values()].reduce((sum, length) => sum + length, 0)
+    const bytes = BatchesContent.batchBytes(batch) + referenced
     this.#batches.push({ one, bytes })
-    this.#added(bytes, now, assignedAt(one))
+    this.#added(bytes, now, assignedAt(batch))
   }
 
-  commit(one: Committed, now: number): void {
-    const bytes = TurnsContent.releaseBytes(one)
+  commit(commit: Committed, now: number): void {
+    const bytes = TurnsContent.releaseBytes(commit)
+    const one = bytes <= Limit.archiveReleaseBytesMax ? commit : TurnsContent.withoutOutcomes(commit)
     this.#commits.push({ one, bytes })
     this.#added(bytes, now, now)
   }

@@ -73,6 +73,12 @@ export const groupBytes = (group: ArchivedGroup): number =>
 export const releaseBytes = ({ signature, groups }: ArchivedRelease): number =>
   groups.reduce((sum, group) => sum + groupBytes(group), signature.length + 4)
 
+/** A release whose outcomes alone would be no content: who wants them runs the turns again. */
+export const withoutOutcomes = (release: ArchivedRelease): ArchivedRelease => ({
+  ...release,
+  groups: release.groups.map((group) => ({ ...group, outcomes: undefined })),
+})
+
 /** Bytes of a content beside its releases, at most. */
 export const headBytesMax = domain.length + 2 + 2_592 + 8 + 4
 
@@ -94,7 +100,7 @@ const wrong = ({ attestation, outcomes }: ArchivedGroup): string | undefined => 
     : "its outcomes are not what is attested"
 }
 
-/** Writes a run of releases, in the order of their numbers, a release a step. It refuses what would not read back as it was. */
+/** Writes a run of releases, in the order of their numbers, a group a step. It refuses what would not read back as it was. */
 export function* encoding(
   releases: ReadonlyArray<ArchivedRelease>,
 ): Content.Steps<Result.Result<Uint8Array, Content.ContentInvalid>> {
@@ -125,8 +131,8 @@ export function* encoding(
       const why = wrong(group)
       if (why !== undefined) return invalid("other root", `group ${index} of release ${number}: ${why}`)
       parts.push(...groupParts(group))
+      yield
     }
-    yield
   }
   const bytes = Bytes.concat(parts)
   return bytes.length > Content.bytesMax.Turns

@@ -11,7 +11,7 @@ import * as BootScript from "./BootScript.ts"
 import { Ended, spoken, Threw } from "./Ending.ts"
 import { type Engine, ModuleRefused } from "./Engine.ts"
 import type { Limits } from "./Guest.ts"
-import { Recent } from "./Recent.ts"
+import { Recent } from "../runtime/Recent.ts"
 
 /** Images that a thread keeps: an idle one costs some hundred kilobytes. */
 const imagesMax = 256

@@ -8,6 +8,7 @@ import type * as Stream from "effect/Stream"
 import type * as Assignment from "../runtime/Assignment.ts"
 import type * as Attestation from "../runtime/Attestation.ts"
 import type * as Batch from "../runtime/Batch.ts"
+import type * as Feed from "../runtime/Feed.ts"
 import type * as Id from "../runtime/Id.ts"
 import type * as Outcome from "../runtime/Outcome.ts"
 import type { StoreFailed } from "../runtime/Store.ts"
@@ -158,6 +159,9 @@ export class ComputeUnit extends Context.Service<
     /** The number that the next commit will have. */
     readonly nextCommit: Effect.Effect<number>
     /** Every commit from a number on, then each new one; never ends. */
-    readonly commits: (from: number) => Stream.Stream<Committed>
+    readonly commits: (
+      from: number,
+      options?: Pick<Feed.FollowOptions<Committed>, "behind">,
+    ) => Stream.Stream<Committed>
   }
 >()("heddle/ComputeUnit") {}

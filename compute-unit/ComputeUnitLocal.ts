@@ -363,7 +363,7 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () 
       }),
     releases: (from) => feed.follow(from, outcomes.release),
     nextCommit: Effect.sync(outcomes.nextRelease),
-    commits: (from) => feed.follow(from, outcomes.committed),
+    commits: (from, options) => feed.follow(from, outcomes.committed, options),
   })
 })
 

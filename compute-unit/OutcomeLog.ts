@@ -8,10 +8,12 @@ import type * as Batch from "../runtime/Batch.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as Hash from "../runtime/Hash.ts"
 import * as Id from "../runtime/Id.ts"
+import * as Limit from "../runtime/Limit.ts"
 import * as Merkle from "../runtime/Merkle.ts"
 import * as Outcome from "../runtime/Outcome.ts"
 import * as OutboxProof from "../runtime/OutboxProof.ts"
-import { type Put, Store, type StoreFailed } from "../runtime/Store.ts"
+import { Recent } from "../runtime/Recent.ts"
+import { type Put, putBytes, Store, type StoreFailed } from "../runtime/Store.ts"
 import * as Table from "../runtime/Table.ts"
 import type { Committed, Emitted, Release, Turn, View } from "./ComputeUnit.ts"
 
@@ -195,6 +197,31 @@ export const make = Effect.gen(function* () {
     return { release, stored, witness }
   }
 
+  // Who follows closely reads what was just written, and need not decode it.
+  const recent = new Recent<number, Committed>(Limit.recentCommitsMax)
+  const remember = (number: number, signed: Batch.Signed, groups: ReadonlyArray<Group>): void => {
+    const written = groups.map(({ attestation, turns: done }) => ({
+      attestation,
+      outcomes: done.map(({ outcome }) => outcome),
+    }))
+    recent.set(number, { number, ...signed, groups: written })
+  }
+
+  const putsOf = (
+    number: number,
+    { groups, leaves, signatureType, owner, signature }: Restored,
+  ): ReadonlyArray<Put> => {
+    const places = groups.map(
+      ({ group: { attestation } }) => [Id.toBytes(attestation.process), attestation.to.slot] as const,
+    )
+    const emits = groups.some(({ group }) => group.turns.some(({ outcome }) => outcome.outbox.length > 0))
+    const rest = leaves === undefined ? {} : { leaves }
+    return [
+      releases.put([number], { signatureType, owner, signature, number, places, emits, ...rest }),
+      ...groups.flatMap(({ index, group }) => groupPuts(number, index, group)),
+    ]
+  }
+
   const log: OutcomeLog = {
     turn: (process, slot) => turns.get(store, Id.toBytes(process), slot),
     turns: turnsOf,
@@ -226,6 +253,8 @@ export const make = Effect.gen(function* () {
       return { number, emitted }
     },
     committed: (number) => {
+      const known = recent.get(number)
+      if (known !== undefined) return known
       if (number >= next) return undefined
       const { release, stored } = witnessOf(number)
       const { signatureType, owner, signature } = release
@@ -236,30 +265,19 @@ export const make = Effect.gen(function* () {
       return { number, signatureType, owner, signature, groups }
     },
     nextRelease: () => next,
-    append: (signed, groups) =>
-      log.restore([
-        {
-          ...signed,
-          groups: groups.map((group, index) => ({ index, group })),
-          leaves: undefined,
-        },
-      ]),
-    restore: (all) => {
+    append: Effect.fnUntraced(function* (signed, groups) {
+      const number = next
+      const all = groups.map((group, index) => ({ index, group }))
+      const puts = putsOf(number, { ...signed, groups: all, leaves: undefined })
+      yield* store.commit(puts)
+      next = number + 1
+      if (putBytes(puts) <= Limit.recentCommitBytesMax) remember(number, signed, groups)
+    }),
+    restore: Effect.fnUntraced(function* (all) {
       const first = next
-      const puts = all.flatMap(({ groups, leaves, signatureType, owner, signature }, i) => {
-        const number = first + i
-        const places = groups.map(
-          ({ group: { attestation } }) => [Id.toBytes(attestation.process), attestation.to.slot] as const,
-        )
-        const emits = groups.some(({ group }) => group.turns.some(({ outcome }) => outcome.outbox.length > 0))
-        const rest = leaves === undefined ? {} : { leaves }
-        return [
-          releases.put([number], { signatureType, owner, signature, number, places, emits, ...rest }),
-          ...groups.flatMap(({ index, group }) => groupPuts(number, index, group)),
-        ]
-      })
-      return store.commit(puts).pipe(Effect.tap(() => Effect.sync(() => void (next = first + all.length))))
-    },
+      yield* store.commit(all.flatMap((one, i) => putsOf(first + i, one)))
+      next = first + all.length
+    }),
   }
   return log
 })

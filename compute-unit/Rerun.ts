@@ -11,7 +11,7 @@ import { type Finding, isUnfit, type LogUnfit, ofChain, unfit } from "./AuditFin
 import * as Engine from "./Engine.ts"
 import * as Follower from "./Follower.ts"
 import type { LogSource, Stretch } from "./LogSource.ts"
-import { Recent } from "./Recent.ts"
+import { Recent } from "../runtime/Recent.ts"
 import * as ReferencedData from "./ReferencedData.ts"
 import type { Entry, Evaluated, Sandbox, Upgrade } from "./Sandbox.ts"
 

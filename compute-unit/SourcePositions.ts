@@ -13,7 +13,7 @@ import * as Bytes from "../runtime/Bytes.ts"
 import type * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
 import * as Module from "../runtime/Module.ts"
-import { Recent } from "./Recent.ts"
+import { Recent } from "../runtime/Recent.ts"
 
 /** Lines and columns count from 1, columns in units of UTF-16, as editors do. */
 export interface Place {

@@ -17,7 +17,7 @@ import { GuestScript } from "./GuestScript.ts"
 import { Instance, type Step } from "./Instance.ts"
 import { Memory } from "./Memory.ts"
 import * as PlainOutput from "./PlainOutput.ts"
-import { Recent } from "./Recent.ts"
+import { Recent } from "../runtime/Recent.ts"
 import { toWords, type TurnInput } from "./TurnInput.ts"
 
 export { boot, type BootResult } from "./Boot.ts"

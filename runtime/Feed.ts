@@ -11,30 +11,43 @@ import * as Stream from "effect/Stream"
 export interface Feed {
   /** Wakes whoever waits for a next number. Call it after the commit. */
   readonly publish: () => void
-  /**
-   * Everything from `number` on, as `read` finds it; `undefined` means not yet. Never ends. Where numbers are passed
-   * over, `numberOf` tells which one was found.
-   */
+  /** Everything from `number` on, as `read` finds it; `undefined` means not yet. Never ends. */
   readonly follow: <A>(
     number: number,
     read: (number: number) => A | undefined,
-    numberOf?: (found: A) => number,
+    options?: FollowOptions<A>,
   ) => Stream.Stream<A>
 }
+
+export interface FollowOptions<A> {
+  /** Where numbers are passed over: which one was found. */
+  readonly numberOf?: (found: A) => number
+  /** Reads what is new only when everybody who was woken with it has had a turn: nobody waits for this follower. */
+  readonly behind?: boolean | undefined
+}
+
+/**
+ * Waits until all that is ready has had its turn: for work that nobody waits for. Of tasks in one turn of the event loop
+ * those with a lower number run first; others have 0.
+ */
+export const behindOthers = Effect.yieldNowWith(10)
 
 export const make = (): Feed => {
   let news = Deferred.makeUnsafe<void>()
   const next = <A>(
     number: number,
     read: (number: number) => A | undefined,
-    numberOf: ((found: A) => number) | undefined,
+    options: FollowOptions<A>,
   ): Effect.Effect<readonly [A, number]> =>
     Effect.suspend(() => {
       const waiting = news
       const found = read(number)
       return found === undefined
-        ? Effect.flatMap(Deferred.await(waiting), () => next(number, read, numberOf))
-        : Effect.succeed([found, (numberOf?.(found) ?? number) + 1] as const)
+        ? Deferred.await(waiting).pipe(
+            Effect.andThen(options.behind === true ? behindOthers : Effect.void),
+            Effect.andThen(next(number, read, options)),
+          )
+        : Effect.succeed([found, (options.numberOf?.(found) ?? number) + 1] as const)
     })
   return {
     publish: () => {
@@ -42,6 +55,6 @@ export const make = (): Feed => {
       news = Deferred.makeUnsafe<void>()
       Deferred.doneUnsafe(waiting, Effect.void)
     },
-    follow: (number, read, numberOf) => Stream.unfold(number, (at) => next(at, read, numberOf)),
+    follow: (number, read, options = {}) => Stream.unfold(number, (at) => next(at, read, options)),
   }
 }

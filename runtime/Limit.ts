@@ -129,6 +129,13 @@ export const logStatesMax = 16_384
 /** Owners that a scheduler knows to be stored; of the others it writes the key once more. */
 export const ownersKnownMax = 65_536
 
+/**
+ * Batches, and commits, that stay in memory as they were written, for those who follow closely; and bytes that one is
+ * written as: the larger cost little to read beside what is done with them.
+ */
+export const recentCommitsMax = 16
+export const recentCommitBytesMax = 256 * 1024
+
 /** Batches whose trees a scheduler keeps: receipts are asked for soon, and by everyone who is in the batch. */
 export const batchTreesMax = 16
 

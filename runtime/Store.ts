@@ -15,6 +15,10 @@ export interface Put {
   readonly value: Uint8Array | undefined
 }
 
+/** Bytes that a commit writes. */
+export const putBytes = (puts: ReadonlyArray<Put>): number =>
+  puts.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0)
+
 /** Asserts keys that every store can hold, before anything of a commit is written. */
 export const assertKeys = (puts: ReadonlyArray<Put>): void => {
   for (const { key } of puts)

@@ -13,7 +13,7 @@ import path from "node:path"
 import * as Bytes from "./Bytes.ts"
 import * as Hash from "./Hash.ts"
 import * as Limit from "./Limit.ts"
-import { assertKeys, type Put, Store, StoreFailed, StoreUnavailable } from "./Store.ts"
+import { assertKeys, type Put, putBytes, Store, StoreFailed, StoreUnavailable } from "./Store.ts"
 
 /** Version of what this program writes into a data folder. */
 export const formatVersion = 1
@@ -155,15 +155,12 @@ interface Waiting {
   readonly done: (result: Effect.Effect<void, StoreFailed>) => void
 }
 
-const bytesOf = ({ puts }: Waiting): number =>
-  puts.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0)
-
 /** Takes the commits that share the next flush; one that is larger than the limit goes alone. */
 const takeGroup = (waiting: Array<Waiting>): ReadonlyArray<Waiting> => {
   let count = 0
   let bytes = 0
-  do bytes += bytesOf(waiting[count++]!)
-  while (count < waiting.length && bytes + bytesOf(waiting[count]!) <= Limit.flushBytesMax)
+  do bytes += putBytes(waiting[count++]!.puts)
+  while (count < waiting.length && bytes + putBytes(waiting[count]!.puts) <= Limit.flushBytesMax)
   return waiting.splice(0, count)
 }
 

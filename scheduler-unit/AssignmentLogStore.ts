@@ -18,11 +18,12 @@ import * as Limit from "../runtime/Limit.ts"
 import * as Message from "../runtime/Message.ts"
 import * as Process from "../runtime/Process.ts"
 import * as SignatureType from "../runtime/SignatureType.ts"
-import { type Put, Store, type StoreFailed } from "../runtime/Store.ts"
+import { Recent } from "../runtime/Recent.ts"
+import { type Put, putBytes, Store, type StoreFailed } from "../runtime/Store.ts"
 import * as Table from "../runtime/Table.ts"
 import { type Appended, AssignmentLog, type Seen } from "./AssignmentLog.ts"
 import * as Cron from "./Cron.ts"
-import type { LogEntry, ProcessHead } from "./SchedulerUnit.ts"
+import type { CommittedBatch, LogEntry, ProcessHead } from "./SchedulerUnit.ts"
 
 interface StoredEntry {
   readonly term: number
@@ -213,6 +214,20 @@ export const open = Effect.gen(function* () {
     return batches.put([link.number], { ...link, places, ...(leaves === undefined ? {} : { leaves }) })
   }
 
+  // Who follows closely reads what was just written, and need not decode it.
+  const recent = new Recent<number, CommittedBatch>(Limit.recentCommitsMax)
+  let newest: Batch.SignedLink | undefined
+  const remember = ({ link, entries: of }: Restored): void => {
+    const written = of.map(({ assignment, batch, index, item, proof }): LogEntry => ({
+      assignment,
+      batch,
+      index,
+      item,
+      proof,
+    }))
+    recent.set(link.number, { link, entries: written })
+  }
+
   const commit = (
     restored: ReadonlyArray<Restored>,
     after: ReadonlyMap<Id.ProcessId, Admission.LogState>,
@@ -230,16 +245,16 @@ export const open = Effect.gen(function* () {
         puts.push(crons.put([key, Hash.sha256(Bytes.fromText(name))], [name, last]))
     }
     return store.commit(puts).pipe(
-      Effect.tap(() =>
-        Effect.sync(() => {
-          for (const [process, next] of after) keep(process, next)
-          if (knownOwners.size > Limit.ownersKnownMax) knownOwners.clear()
-          for (const { item } of appended) {
-            const window = ownerWindow(item)
-            knownOwners.add(Address.of(item.subarray(window.from, window.to)).text)
-          }
-        }),
-      ),
+      Effect.map(() => {
+        newest = restored.at(-1)?.link ?? newest
+        for (const [process, next] of after) keep(process, next)
+        if (knownOwners.size > Limit.ownersKnownMax) knownOwners.clear()
+        for (const { item } of appended) {
+          const window = ownerWindow(item)
+          knownOwners.add(Address.of(item.subarray(window.from, window.to)).text)
+        }
+        return puts
+      }),
     )
   }
 
@@ -250,6 +265,7 @@ export const open = Effect.gen(function* () {
 
   const log = AssignmentLog.of({
     last: () => {
+      if (newest !== undefined) return newest
       const stored = batches.list(store, [], { reverse: true, limit: 1 })[0]
       return stored && readBatch({ ...stored, places: [] }).link
     },
@@ -261,10 +277,14 @@ export const open = Effect.gen(function* () {
         readEntry(process, from + i, stored),
       ),
     batch: (number) => {
+      const known = recent.get(number)
+      if (known !== undefined) return known
       const stored = batches.get(store, number)
       return stored && readBatch(stored)
     },
     batchFrom: (number) => {
+      const known = recent.get(number)
+      if (known !== undefined) return known
       const stored = batches.list(store, [], { from: number, limit: 1 })[0]
       return stored && readBatch(stored)
     },
@@ -286,9 +306,14 @@ export const open = Effect.gen(function* () {
         process: Id.fromBytes(process),
         at,
       })),
-    append: (link, appended, after) => commit([{ link, entries: appended, leaves: undefined }], after, false),
+    append: (link, appended, after) => {
+      const batch: Restored = { link, entries: appended, leaves: undefined }
+      return Effect.map(commit([batch], after, false), (puts) => {
+        if (putBytes(puts) <= Limit.recentCommitBytesMax) remember(batch)
+      })
+    },
   })
-  const opened: Log = { log, restore: commit }
+  const opened: Log = { log, restore: (...args) => Effect.asVoid(commit(...args)) }
   return opened
 })
 

@@ -8,6 +8,7 @@ import type * as Stream from "effect/Stream"
 import type * as Admission from "../runtime/Admission.ts"
 import type * as Assignment from "../runtime/Assignment.ts"
 import type * as Batch from "../runtime/Batch.ts"
+import type * as Feed from "../runtime/Feed.ts"
 import type * as Id from "../runtime/Id.ts"
 
 /** A message has its slot, durably. `repeat` says that it had it before. */
@@ -79,6 +80,9 @@ export class SchedulerUnit extends Context.Service<
     /** The number that the next batch will have. */
     readonly nextBatch: Effect.Effect<number>
     /** Every batch from a number on, then each new one after its commit; never ends. */
-    readonly batches: (from: number) => Stream.Stream<CommittedBatch>
+    readonly batches: (
+      from: number,
+      options?: Pick<Feed.FollowOptions<CommittedBatch>, "behind">,
+    ) => Stream.Stream<CommittedBatch>
   }
 >()("heddle/SchedulerUnit") {}

@@ -305,7 +305,8 @@ export const make = Effect.gen(function* () {
       Effect.map(known(process, 0), () => log.entries(process, from, Math.min(limit, Limit.logPageMax))),
     processes: Effect.sync(log.processes),
     nextBatch: Effect.sync(() => (log.last()?.number ?? -1) + 1),
-    batches: (from) => feed.follow(from, log.batchFrom, ({ link }) => link.number),
+    batches: (from, options) =>
+      feed.follow(from, log.batchFrom, { ...options, numberOf: ({ link }) => link.number }),
   })
 })
 

@@ -38,16 +38,39 @@ describe("Feed", () => {
     Effect.gen(function* () {
       const feed = Feed.make()
       const things = [2, 5, 6]
-      const follow = feed.follow(
-        0,
-        (number) => things.find((one) => one >= number),
-        (one) => one,
-      )
+      const follow = feed.follow(0, (number) => things.find((one) => one >= number), {
+        numberOf: (one) => one,
+      })
       const reader = yield* Effect.forkChild(Stream.runCollect(Stream.take(follow, 4)))
       yield* settle
       things.push(9)
       feed.publish()
       assert.deepStrictEqual([...(yield* Fiber.join(reader))], [2, 5, 6, 9])
+    }),
+  )
+
+  it.effect("has one who follows behind read after everybody else, and miss nothing", () =>
+    Effect.gen(function* () {
+      const { feed, things, add } = stored()
+      const reads: Array<string> = []
+      const follow = (who: string, behind: boolean) =>
+        feed.follow(
+          0,
+          (number) => {
+            if (things[number] !== undefined) reads.push(`${who} ${things[number]}`)
+            return things[number]
+          },
+          { behind },
+        )
+      const behind = yield* Effect.forkChild(Stream.runCollect(Stream.take(follow("behind", true), 2)))
+      const close = yield* Effect.forkChild(Stream.runCollect(Stream.take(follow("close", false), 2)))
+      for (const one of ["a", "b"]) {
+        yield* settle
+        add(one)
+      }
+      assert.deepStrictEqual([...(yield* Fiber.join(behind))], ["a", "b"])
+      assert.deepStrictEqual([...(yield* Fiber.join(close))], ["a", "b"])
+      assert.deepStrictEqual(reads, ["close a", "behind a", "close b", "behind b"])
     }),
   )
 
