@@ -19,6 +19,8 @@ export default defineConfig({
     // lmdb is a native addon: a process of its own for each file, so that none shares its state.
     pool: "forks",
     maxWorkers: 2,
+    // As `SandboxWorkers` sets it, for the other threads too: each of them strips types in WASM (nodejs/node#66366).
+    execArgv: ["--no-wasm-code-gc"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     retry: 0,

@@ -5,6 +5,7 @@
  * Threads have a stack of 16 MB, because a guest's depth limit is counted in words of it and must be reached before
  * the stack ends (spec 04 §2).
  */
+import v8 from "node:v8"
 import { Worker } from "node:worker_threads"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -15,6 +16,11 @@ import * as Frame from "./Frame.ts"
 import { Sandbox } from "./Sandbox.ts"
 import * as SandboxThread from "./SandboxThread.ts"
 import type { Start } from "./SandboxWorker.ts"
+
+// Threads share the code through which WASM calls JavaScript, and V8 13.6 (Node 24) may free a piece of it twice where one
+// thread collects it while another takes it up again: the process ends (nodejs/node#66366). Without this collector, code
+// goes with its module, and of the shared pieces there is one for each signature. Before any thread starts.
+v8.setFlagsFromString("--no-wasm-code-gc")
 
 /** Looks at a thread that may hang, in the time after which it does. */
 const looksPerHang = 100
