@@ -35,6 +35,8 @@ export interface Options {
   /** Bytes after which a bundle is closed, and ms after which a smaller one is. */
   readonly gatherBytes?: number | undefined
   readonly gatherMs?: number | undefined
+  /** ms for which everybody else has the thread, after each millisecond of making a bundle. */
+  readonly pauseMs?: number | undefined
   /** ms between two looks at bundles that are not confirmed. */
   readonly pollMs?: number | undefined
   /**
@@ -50,7 +52,7 @@ const wordsOf = (defect: unknown): { readonly message: string } =>
 export const make = Effect.fnUntraced(function* (options: Options) {
   const { spendingLimit, confirmations } = options
   const { gatherBytes = Limit.archiveGatherBytes, gatherMs = Limit.archiveGatherMs } = options
-  const { pollMs = Limit.archivePollMs } = options
+  const { pauseMs = Limit.archivePauseMs, pollMs = Limit.archivePollMs } = options
   const archive = yield* Archive
   const scheduler = yield* SchedulerUnit
   const compute = yield* ComputeUnit
@@ -64,7 +66,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   /** How many wait for bundles to be confirmed. */
   let waitedFor = 0
   const progress = new Map<Id.Id, Progress>()
-  /** Told when a bundle was closed, and when one was confirmed. */
+  /** Told when something was gathered, a bundle was closed, and one was confirmed. */
   const news = Feed.make()
   const closed = yield* Queue.sliding<void>(1)
 
@@ -72,6 +74,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     Effect.fnUntraced(function* (one: A) {
       add(one, yield* Clock.currentTimeMillis)
       tellLease()
+      news.publish()
       yield* gatherer.room.await
     })
 
@@ -93,10 +96,15 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   const waitingBytes = () => queue.open().reduce((sum, { bytes }) => sum + bytes, 0)
 
+  /** Whoever asks for the bundle waits for it; otherwise nobody does, and those who ask for a slot go first. */
+  const pause = Effect.suspend(() =>
+    gatherer.isWanted || pauseMs === 0 ? Feed.behindOthers : Effect.sleep(pauseMs),
+  )
+
   /** Makes a bundle of what is gathered. It stays gathered until the bundle is durable. */
   const close = Effect.gen(function* () {
     const taken = gatherer.all
-    const { pieces, marks } = yield* Bundling.cut(taken, queue.marked)
+    const { pieces, marks } = yield* Bundling.cut(taken, queue.marked, pause)
     const signed = yield* Effect.forEach(pieces, (fields) => SignedItem.sign(signer, fields))
     const { batch, commit } = queue.state()
     const now = yield* Clock.currentTimeMillis
@@ -259,6 +267,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
    * node may want to carry the folder away; elsewhere the next start sends it.
    */
   const closeLast = Effect.gen(function* () {
+    gatherer.want(1)
     if (!gatherer.isEmpty && waitingBytes() < Limit.archiveWaitingBytesMax) yield* close
     if (!options.folder) return
     for (const row of queue.open()) if (row.state === "waiting") yield* send(row)
@@ -340,7 +349,14 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   const flush = Effect.gen(function* () {
     const [made, done] = [yield* scheduler.nextBatch, yield* compute.nextCommit]
-    const isBundled = () => queue.state().batch >= made && queue.state().commit >= done
+    const isReached = (batch: number, commit: number) => batch >= made && commit >= done
+    const isBundled = () => isReached(queue.state().batch, queue.state().commit)
+    const isGathered = () => {
+      const { batches, commits } = gatherer.all
+      return isReached(queue.state().batch + batches.length, queue.state().commit + commits.length)
+    }
+    // One bundle with all of it, where it fits into one: of each something is paid.
+    yield* until(() => isGathered() || isBundled() || gatherer.isFull)
     yield* counting((by) => gatherer.want(by), until(isBundled))
     const last = queue.state().next
     yield* Queue.offer(closed, undefined) // it may sleep for longer than one who waits should

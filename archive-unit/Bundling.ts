@@ -68,7 +68,7 @@ const bySigner = <A>(all: ReadonlyArray<A>, ownerOf: (one: A) => Uint8Array): Re
   return runs
 }
 
-const batchesContent = (batches: ReadonlyArray<CommittedBatch>) =>
+const batchesContent = (batches: ReadonlyArray<CommittedBatch>, pause: Effect.Effect<void>) =>
   Effect.gen(function* () {
     const [first, last] = [batches[0]!.link, batches.at(-1)!.link] // runs are not empty
     const head: PieceTags.Head = {
@@ -79,7 +79,7 @@ const batchesContent = (batches: ReadonlyArray<CommittedBatch>) =>
       previousRoot: first.previousRoot,
       root: last.root,
     }
-    const bytes = yield* Effect.flatMap(paced(BatchesContent.encoding(batches)), Effect.fromResult)
+    const bytes = yield* Effect.flatMap(paced(BatchesContent.encoding(batches), pause), Effect.fromResult)
     const content: Content = { head, slots: BatchesContent.slots(batches), bytes, mark: undefined }
     return content
   })
@@ -103,7 +103,10 @@ const releasesOf = Effect.fnUntraced(function* (releases: ReadonlyArray<TurnsCon
   )
 })
 
-const turnsContent = Effect.fnUntraced(function* (commits: ReadonlyArray<TurnsContent.ArchivedRelease>) {
+const turnsContent = Effect.fnUntraced(function* (
+  commits: ReadonlyArray<TurnsContent.ArchivedRelease>,
+  pause: Effect.Effect<void>,
+) {
   const releases = yield* releasesOf(commits)
   const [first, last] = [releases[0]!, releases.at(-1)!] // of at least one group
   const head: PieceTags.Head = {
@@ -112,7 +115,7 @@ const turnsContent = Effect.fnUntraced(function* (commits: ReadonlyArray<TurnsCo
     firstRelease: first.number,
     lastRelease: last.number,
   }
-  const bytes = yield* Effect.flatMap(paced(TurnsContent.encoding(releases)), Effect.fromResult)
+  const bytes = yield* Effect.flatMap(paced(TurnsContent.encoding(releases), pause), Effect.fromResult)
   const content: Content = { head, slots: TurnsContent.slots(releases), bytes, mark: undefined }
   return content
 })
@@ -180,10 +183,11 @@ export const reached = ({ batches }: Gathered): ReadonlyArray<Reached> => {
   return [...newest.values()]
 }
 
-/** The pieces of a bundle over what was gathered. */
+/** The pieces of a bundle over what was gathered, made with a pause after each millisecond or so. */
 export const cut = Effect.fnUntraced(function* (
   { batches, commits }: Gathered,
   marked: ArchiveQueue["marked"],
+  pause: Effect.Effect<void>,
 ) {
   const store = yield* Store
   const scheduler = yield* SchedulerUnit
@@ -226,8 +230,8 @@ export const cut = Effect.fnUntraced(function* (
     ...bySigner(
       batches.map(({ batch }) => batch),
       ({ link }) => link.owner,
-    ).map(batchesContent),
-    ...bySigner(commits, ({ owner }) => owner).map(turnsContent),
+    ).map((run) => batchesContent(run, pause)),
+    ...bySigner(commits, ({ owner }) => owner).map((run) => turnsContent(run, pause)),
   ]
   const all = [...(yield* Effect.all(runs)), ...contents]
   const pieces = yield* Effect.forEach(all, ({ head, slots, bytes }) => Piece.make(head, slots, bytes))

@@ -8,7 +8,6 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Bytes from "../runtime/Bytes.ts"
-import * as Feed from "../runtime/Feed.ts"
 import * as Limit from "../runtime/Limit.ts"
 import * as SignatureType from "../runtime/SignatureType.ts"
 
@@ -123,15 +122,15 @@ export const atOnce = <A>(steps: Steps<A>): A => {
   }
 }
 
-/** Steps of a few of which nobody notices that he waits for them: about half a millisecond. */
+/** Steps of a few of which nobody notices that he waits for them: about a millisecond. */
 const stepsPerTurn = 8
 
-/** Some steps at a time, and everybody else's turn in between: nobody who asks waits for a whole content. */
-export const paced = <A>(steps: Steps<A>): Effect.Effect<A> =>
+/** Some steps at a time, with a pause in between: nobody who asks waits for a whole content. */
+export const paced = <A>(steps: Steps<A>, pause: Effect.Effect<void>): Effect.Effect<A> =>
   Effect.gen(function* () {
     for (let count = 1; ; count++) {
       const step = steps.next()
       if (step.done === true) return step.value
-      if (count % stepsPerTurn === 0) yield* Feed.behindOthers
+      if (count % stepsPerTurn === 0) yield* pause
     }
   })

@@ -49,6 +49,14 @@ export class Gatherer {
     return { batches: only(this.#batches), commits: only(this.#commits) }
   }
 
+  get isFull(): boolean {
+    return this.#bytes >= this.#bytesMax
+  }
+
+  get isWanted(): boolean {
+    return this.#wanted > 0
+  }
+
   /** When the oldest of it was made, in ms since 1970. */
   get since(): number | undefined {
     return this.#since
@@ -99,7 +107,7 @@ export class Gatherer {
   #look(): void {
     const set = (latch: Latch.Latch, open: boolean) => (open ? latch.openUnsafe() : latch.closeUnsafe())
     set(this.some, !this.isEmpty)
-    set(this.enough, !this.isEmpty && (this.#bytes >= this.#bytesMax || this.#wanted > 0))
-    set(this.room, this.#bytes < this.#bytesMax)
+    set(this.enough, !this.isEmpty && (this.isFull || this.isWanted))
+    set(this.room, !this.isFull)
   }
 }
