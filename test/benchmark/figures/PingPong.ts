@@ -35,9 +35,11 @@ export const figure: Figure = async ({ folder, quick, progress }) => {
     rows: [
       against("ping-pong, round trips", perSecond(trips), limitName, 1_000 / (2 * hop)),
       against("ping-pong, hops", perSecond(2 * trips), limitName, 1_000 / hop),
+      against("the same", perSecond(2 * trips), "2 durable commits a hop", 1_000 / (2 * commit)),
     ],
     reckoning: [
       `a hop takes ${(1_000 / (2 * trips)).toFixed(1)} ms and ${hop.toFixed(1)} ms at least: two signatures of ${sign.toFixed(2)} ms, one check of ${verify.toFixed(2)}, two commits of ${commit.toFixed(2)}, one turn of ${turn.toFixed(2)}`,
+      "no message is signed by itself: a batch is, and the attestation of a commit, whatever number of messages is in them",
     ],
   }
 }
