@@ -40,8 +40,12 @@ export const signingBytes = (
 export const field = (signature: Uint8Array, tree: Merkle.Tree, index: number): Uint8Array =>
   Bytes.concat([signature, Bytes.u16(index), Merkle.encodePath(Merkle.path(tree, index))])
 
+/** The claim that was made last, and the root that it is about. */
+let made: { readonly claim: Claim; readonly root: Uint8Array } | undefined
+
 /**
- * What a batch-signed item claims: that its owner's key signed the root over it. `undefined` for other types.
+ * What a batch-signed item claims: that its owner's key signed the root over it. `undefined` for other types. Of items
+ * under one signature that come in a run each claims the same, and is given the same object.
  */
 export const claim = (item: Item.Item): Claim | undefined => {
   const type = SignatureType.batchBase.get(item.type.number)
@@ -49,5 +53,17 @@ export const claim = (item: Item.Item): Claim | undefined => {
   const reader = new Bytes.Reader(item.signature)
   const signature = reader.take(type.signatureBytes)
   const root = Merkle.rootOf(reader.u16(), Item.signingHash(item), Merkle.readPath(reader))
-  return { type, owner: item.owner, context, bytes: signingBytes(item.type, item.owner, root), signature }
+  const isMade =
+    made !== undefined &&
+    made.claim.type === type &&
+    Bytes.equal(made.root, root) &&
+    Bytes.equal(made.claim.signature, signature) &&
+    Bytes.equal(made.claim.owner, item.owner)
+  if (!isMade) {
+    // Kept longer than the item, whose bytes may be a window on much more.
+    const owner = Bytes.copy(item.owner)
+    const bytes = signingBytes(item.type, owner, root)
+    made = { claim: { type, owner, context, bytes, signature: Bytes.copy(signature) }, root }
+  }
+  return made!.claim
 }

@@ -168,11 +168,13 @@ const deepHashBlob = (blob: Uint8Array): Uint8Array =>
 /** A byte string, or a list of what can be hashed. Items are flat lists; the tags of a transaction are lists in it. */
 export type Deep = Uint8Array | ReadonlyArray<Deep>
 
+/** The deep hash of a list, begun with `sum`, whose next part has this hash. */
+const deepHashNext = (sum: Uint8Array, part: Uint8Array): Uint8Array => Hash.sha384(Bytes.concat([sum, part]))
+
 /** The deep hash of a list, begun with `hash`, after these parts more. */
 const deepHashOn = (hash: Uint8Array, parts: ReadonlyArray<Deep>): Uint8Array =>
   parts.reduce<Uint8Array>(
-    (sum, part) =>
-      Hash.sha384(Bytes.concat([sum, part instanceof Uint8Array ? deepHashBlob(part) : deepHash(part)])),
+    (sum, part) => deepHashNext(sum, part instanceof Uint8Array ? deepHashBlob(part) : deepHash(part)),
     hash,
   )
 
@@ -197,9 +199,28 @@ const begin = (type: number, owner: Uint8Array): Uint8Array => {
   return begun.hash
 }
 
+/** Of the last item, what items of a run have in common beside their owner: whom they are for, and how they are tagged. */
+const blobs = {
+  target: { bytes: Bytes.empty, hash: deepHashBlob(Bytes.empty) },
+  tagBytes: { bytes: Bytes.empty, hash: deepHashBlob(Bytes.empty) },
+}
+
+const blobHash = (field: keyof typeof blobs, bytes: Uint8Array): Uint8Array => {
+  if (!Bytes.equal(blobs[field].bytes, bytes))
+    blobs[field] = { bytes: Bytes.copy(bytes), hash: deepHashBlob(bytes) }
+  return blobs[field].hash
+}
+
 /** The 48 bytes that an item's signature signs. */
-export const signingHash = ({ type, owner, target, anchor, tagBytes, data }: Content): Uint8Array =>
-  deepHashOn(begin(type.number, owner), [target, anchor, tagBytes, data])
+export const signingHash = ({ type, owner, target, anchor, tagBytes, data }: Content): Uint8Array => {
+  const parts = [
+    blobHash("target", target),
+    deepHashBlob(anchor),
+    blobHash("tagBytes", tagBytes),
+    deepHashBlob(data),
+  ]
+  return parts.reduce(deepHashNext, begin(type.number, owner))
+}
 
 /** Commits to the content alone, whoever signs and however (spec 01 §5): the repeat of a content is found by it. */
 export const contentHash = (content: Pick<Content, "target" | "anchor" | "tagBytes" | "data">): Uint8Array =>

@@ -76,15 +76,49 @@ export const path = (of: Tree, index: number): ReadonlyArray<Uint8Array> => {
 }
 
 /**
+ * The way that was gone last from a leaf up to its root: whose leaf is near it in the same tree goes only as far as the
+ * two ways meet. Everything is compared, so that a sibling which is another leads to another root.
+ */
+const last = {
+  index: -1,
+  siblings: Array.from({ length: depth }, () => new Uint8Array(Hash.length)),
+  hashes: [...absent],
+}
+
+/** The level from which on a way has the places and siblings of the last one. */
+const sharedFrom = (index: number, siblings: ReadonlyArray<Uint8Array>): number => {
+  let level = depth
+  while (
+    level > 0 &&
+    index >> (level - 1) === last.index >> (level - 1) &&
+    Bytes.equal(siblings[level - 1]!, last.siblings[level - 1]!)
+  )
+    level--
+  return level
+}
+
+/**
  * The root that `value` at `index` has under `siblings`. A proof holds when it equals the root believed. Asserts the
  * shape that every reader of a proof has checked: a place of the tree and 16 hashes.
  */
 export const rootOf = (index: number, value: Uint8Array, siblings: ReadonlyArray<Uint8Array>): Uint8Array => {
   if (!Number.isInteger(index) || index < 0 || index >= leavesMax || siblings.length !== depth)
     throw new RangeError(`no place ${index} with ${siblings.length} siblings in a tree of ${depth} levels`)
+  const shared = sharedFrom(index, siblings)
   let hash = leaf(index, value)
-  for (let n = 0; n < depth; n++)
+  // A way that is left half gone is none.
+  last.index = -1
+  for (let n = 0; n < depth; n++) {
+    if (n >= shared && Bytes.equal(hash, last.hashes[n]!)) {
+      hash = last.hashes[depth]!
+      break
+    }
+    last.hashes[n] = hash
     hash = (index >> n) & 1 ? node(siblings[n]!, hash) : node(hash, siblings[n]!)
+    if (n < shared) last.siblings[n]!.set(siblings[n]!)
+  }
+  last.hashes[depth] = hash
+  last.index = index
   return hash
 }
 

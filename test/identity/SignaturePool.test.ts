@@ -4,6 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as Identity from "../../identity/Identity.ts"
 import * as SignatureFrame from "../../identity/SignatureFrame.ts"
@@ -13,6 +14,7 @@ import * as SignerLocal from "../../identity/SignerLocal.ts"
 import * as SignerPool from "../../identity/SignerPool.ts"
 import * as VerifierPool from "../../identity/VerifierPool.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
+import * as Item from "../../runtime/Item.ts"
 import * as Limit from "../../runtime/Limit.ts"
 import * as SignatureType from "../../runtime/SignatureType.ts"
 
@@ -72,6 +74,69 @@ describe("SignaturePool", () => {
       )
       assert.strictEqual(full._tag, "Overloaded")
       assert.strictEqual(full._tag === "Overloaded" && full.waitingMax, 40)
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("asks once what all items under one signature claim, however many come at once", () =>
+    Effect.gen(function* () {
+      const pool = yield* SignaturePool.make({ size: 1 })
+      const asked: Array<string> = []
+      const verifier = VerifierPool.make({
+        ...pool,
+        ask: (request) => {
+          asked.push(request.kind)
+          return pool.ask(request)
+        },
+      })
+      const contents = Array.from({ length: 40 }, (_, i) => ({ tags: [], data: Bytes.u32(i) }))
+      const [first, second] = [
+        yield* SignedItem.signMany(local, contents),
+        yield* SignedItem.signMany(local, contents.slice(0, 3)),
+      ]
+      const verdicts = (of: ReadonlyArray<Item.Item>) =>
+        Effect.forEach(of, (item) => Effect.isSuccess(verifier.verifyItem(item)), {
+          concurrency: "unbounded",
+        })
+      const bent = first[7]!.bytes.slice()
+      bent[bent.length - 1]! ^= 1
+      const wrong = Result.getOrThrow(Item.decode(bent))
+      assert.deepStrictEqual(
+        yield* verdicts([...first, wrong, wrong]),
+        [...first, wrong, wrong].map((item) => item !== wrong),
+      )
+      assert.deepStrictEqual(asked, ["claim", "claim"])
+      assert.isTrue((yield* verdicts([...first, ...second, ...first])).every(Boolean))
+      assert.deepStrictEqual(asked, ["claim", "claim", "claim"])
+      // What is false is never remembered.
+      assert.deepStrictEqual(yield* verdicts([wrong]), [false])
+      assert.strictEqual(asked.length, 4)
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("tells all who asked together where no worker answers, and asks again later", () =>
+    Effect.gen(function* () {
+      const pool = yield* SignaturePool.make({ size: 1 })
+      let busy = true
+      const verifier = VerifierPool.make({
+        ...pool,
+        ask: (request) =>
+          Effect.suspend(() =>
+            busy ? Effect.fail(new SignaturePool.NoAnswer({ reason: "queue full" })) : pool.ask(request),
+          ),
+      })
+      const all = yield* SignedItem.signMany(
+        local,
+        Array.from({ length: 3 }, (_, i) => ({ tags: [], data: Bytes.u32(i) })),
+      )
+      const results = yield* Effect.forEach(all, (item) => Effect.flip(verifier.verifyItem(item)), {
+        concurrency: "unbounded",
+      })
+      assert.deepStrictEqual(
+        results.map(({ _tag }) => _tag),
+        all.map(() => "Overloaded"),
+      )
+      busy = false
+      yield* Effect.forEach(all, verifier.verifyItem, { concurrency: "unbounded" })
     }).pipe(Effect.scoped),
   )
 

@@ -38,6 +38,38 @@ describe("Merkle", () => {
     }
   })
 
+  it("goes the way of a leaf to the same root whichever was gone before it, with every sibling of its own", () => {
+    const all = values(9)
+    const tree = Merkle.tree(all)
+    const bend = Hash.sha256(Bytes.u8(1))
+    let bent = 0
+    for (let before = 0; before < 9; before++)
+      for (let index = 0; index < 9; index++) {
+        const path = Merkle.path(tree, index)
+        for (let level = 0; level < Merkle.depth; level++) {
+          Merkle.rootOf(before, all[before]!, Merkle.path(tree, before))
+          const other = path.map((sibling, n) => (n === level ? bend : sibling))
+          assert.isFalse(Bytes.equal(Merkle.rootOf(index, all[index]!, other), tree.root))
+          assert.isTrue(Bytes.equal(Merkle.rootOf(index, all[index]!, path), tree.root))
+          assert.isFalse(Bytes.equal(Merkle.rootOf(index, all[(index + 1) % 9]!, path), tree.root))
+          bent += 1
+        }
+      }
+    assert.strictEqual(bent, 9 * 9 * Merkle.depth)
+  })
+
+  it("goes the next way from its leaf where one was left half gone", () => {
+    const all = values(4)
+    const tree = Merkle.tree(all)
+    const path = Merkle.path(tree, 1)
+    for (let level = 0; level < Merkle.depth; level++) {
+      const short = path.map((sibling, n) => (n === level ? sibling.subarray(1) : sibling))
+      assert.isTrue(Bytes.equal(Merkle.rootOf(1, all[1]!, path), tree.root))
+      assert.throws(() => Merkle.rootOf(1, all[2]!, short), RangeError)
+      assert.isFalse(Bytes.equal(Merkle.rootOf(1, all[2]!, path), tree.root))
+    }
+  })
+
   it("tells an absent leaf from every leaf, and a shorter list from a longer one", () => {
     const roots = Array.from({ length: 6 }, (_, count) => Bytes.toHex(Merkle.root(values(count))))
     assert.strictEqual(new Set(roots).size, 6)
