@@ -2,13 +2,14 @@
  * Restore: makes a data folder out of an archive: the log as the scheduler gave it, programs and engines, what followed
  * as the compute unit attested it, the newest good snapshots. A node that starts on the folder goes on from there.
  *
- *     mark -> batches, modules -> releases, engines -> where archiving goes on -> snapshots -> run and compare -> mark
- *     taken away
+ *     mark -> batches, modules | releases, engines | a rehearsal -> where archiving goes on -> snapshots
+ *     -> run and compare -> mark taken away
  *
  * A log with a gap is not restored: its scheduler would give slots a second time.
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Semaphore from "effect/Semaphore"
 import * as ArchiveQueue from "../archive-unit/ArchiveQueue.ts"
 import * as BatchRun from "../archive-unit/BatchRun.ts"
 import type { Listed } from "../archive-unit/Catalog.ts"
@@ -22,6 +23,7 @@ import * as EngineStore from "../compute-unit/EngineStore.ts"
 import * as OutcomeLog from "../compute-unit/OutcomeLog.ts"
 import { Sandbox } from "../compute-unit/Sandbox.ts"
 import * as SnapshotLog from "../compute-unit/SnapshotLog.ts"
+import * as TurnRunner from "../compute-unit/TurnRunner.ts"
 import type { Signer } from "../identity/Signer.ts"
 import { Archive } from "../runtime/Archive.ts"
 import * as Bytes from "../runtime/Bytes.ts"
@@ -29,12 +31,16 @@ import type { DataReference } from "../runtime/DataReference.ts"
 import * as Id from "../runtime/Id.ts"
 import * as Module from "../runtime/Module.ts"
 import { Store } from "../runtime/Store.ts"
+import { SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
+import * as SchedulerUnitStill from "../scheduler-unit/SchedulerUnitStill.ts"
 import * as AssignmentLogStore from "../scheduler-unit/AssignmentLogStore.ts"
 import * as Excerpt from "../scheduler-unit/Excerpt.ts"
 import * as HeldData from "../scheduler-unit/HeldData.ts"
 import * as RestoreCheck from "./RestoreCheck.ts"
 import * as RestoreLog from "./RestoreLog.ts"
 import * as RestoreMark from "./RestoreMark.ts"
+import * as RestorePace from "./RestorePace.ts"
+import * as RestoreRehearsal from "./RestoreRehearsal.ts"
 import * as RestoreSnapshots from "./RestoreSnapshots.ts"
 import * as RestoreTurns from "./RestoreTurns.ts"
 
@@ -178,15 +184,18 @@ export const run = Effect.fnUntraced(function* (options: Options) {
   const here = new Set([sandbox.engine, Engine.plain.id].map(Bytes.toHex))
   /** What was asked for before, of each kind: one id may be the name of a module and of data. */
   const asked = { modules: new Set<Id.Id>(), data: new Set<Id.Id>(), engines: new Set<Id.Id>() }
-  const needModules = Effect.fnUntraced(function* (ids: Iterable<Id.Id>) {
-    for (const id of ids) {
-      if (asked.modules.has(id) || Module.get(store, id) !== undefined) continue
-      asked.modules.add(id)
-      const source = yield* named.module(id)
-      if (source === undefined) missing.push({ what: "module", id })
-      else yield* store.commit([Module.put(source)])
-    }
-  })
+  /** Log and turns ask side by side: what one of them has asked for is there, or missing, when the other goes on. */
+  const alone = Semaphore.makeUnsafe(1)
+  const needModules = (ids: Iterable<Id.Id>) =>
+    Effect.gen(function* () {
+      for (const id of ids) {
+        if (asked.modules.has(id) || Module.get(store, id) !== undefined) continue
+        asked.modules.add(id)
+        const source = yield* named.module(id)
+        if (source === undefined) missing.push({ what: "module", id })
+        else yield* store.commit([Module.put(source)])
+      }
+    }).pipe(alone.withPermits(1))
   const held = yield* HeldData.make
   const needData = Effect.fnUntraced(function* (references: ReadonlyArray<DataReference>) {
     for (const reference of references) {
@@ -233,15 +242,47 @@ export const run = Effect.fnUntraced(function* (options: Options) {
   if (batches.listed.length === 0) return yield* nothing
   say({ phase: "log", pieces: piecesOf(listed), bytesAll: bytesOf(listed) })
 
-  yield* RestoreLog.restore({
+  const outcomes = yield* OutcomeLog.make
+  // Once turns may have been run again, nothing is put between them and what was taken before. Without a key none is.
+  const commitBefore = readOnly ? undefined : ArchiveQueue.restoredCommit(store)
+  const pace = RestorePace.make()
+  const still = SchedulerUnitStill.make(log, held, scheduler)
+  const haveSnapshots = new Set(snapshotsFound.map(({ process }) => process))
+  const rehearsal = yield* RestoreRehearsal.make({
+    engines,
+    runTurns: yield* Effect.provideService(TurnRunner.make, SchedulerUnit, still),
+    residentBytesMax,
+    isLeftOut: (process) => haveSnapshots.has(process),
+  })
+  const restoreLog = RestoreLog.restore({
     store: assignments,
     run: batches,
     processes: chosen && new Set(chosen),
     readOnly,
     modules: needModules,
     data: needData,
+    pace,
     onSlots: (checked) => say({ checked }),
+  }).pipe(
+    Effect.tap(() =>
+      Effect.sync(() =>
+        say({ phase: "turns", slots: log.processes().reduce((sum, { nextSlot }) => sum + nextSlot, 0) }),
+      ),
+    ),
+  )
+  const restoreTurns = RestoreTurns.restore({
+    store,
+    log,
+    outcomes,
+    run: releases,
+    processes: chosen && new Set(chosen),
+    pace,
+    rehearsal,
+    taken: !full && commitBefore === undefined,
+    needs: (modules, ids) => Effect.andThen(needModules(modules), needEngines(ids)),
+    onTurns: (computed) => say({ computed }),
   })
+  const [, attested] = yield* Effect.all([restoreLog, restoreTurns], { concurrency: 2 })
   // What was found is of somebody else, whatever its tags say.
   if (log.processes().length === 0) return yield* nothing
   if (chosen !== undefined) {
@@ -250,20 +291,7 @@ export const run = Effect.fnUntraced(function* (options: Options) {
     if (newest !== undefined && newest.link.number > (log.last()?.number ?? -1))
       yield* assignments.restore([{ link: newest.link, entries: [], leaves: [] }], new Map(), readOnly)
   }
-
-  say({ phase: "turns", slots: log.processes().reduce((sum, { nextSlot }) => sum + nextSlot, 0) })
-  const outcomes = yield* OutcomeLog.make
-  // Once turns may have been run again, nothing is put between them and what was taken before. Without a key none is.
-  const commitBefore = readOnly ? undefined : ArchiveQueue.restoredCommit(store)
-  const attested = yield* RestoreTurns.restore({
-    store,
-    log,
-    outcomes,
-    run: releases,
-    taken: !full && commitBefore === undefined,
-    needs: (modules, ids) => Effect.andThen(needModules(modules), needEngines(ids)),
-    onTurns: (computed) => say({ computed }),
-  })
+  const rehearsed = yield* rehearsal.end
 
   // What is run again from here on is new to the archive, all before it came from there: known before anything is run.
   // A restore that goes on may have found more batches; they came from there too.
@@ -279,11 +307,11 @@ export const run = Effect.fnUntraced(function* (options: Options) {
   say({ phase: "running" })
   const checked = yield* RestoreCheck.check({
     log,
-    held,
+    still,
     engines,
-    scheduler,
     signer: readOnly ? undefined : signer,
     attested,
+    rehearsed,
     residentBytesMax,
     onSlots: (computed, slots) => say({ computed, slots }),
   })

@@ -17,8 +17,6 @@ import * as Bytes from "../runtime/Bytes.ts"
 import type * as Id from "../runtime/Id.ts"
 import type { AssignmentLog } from "../scheduler-unit/AssignmentLog.ts"
 import { SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
-import type { HeldData } from "../scheduler-unit/HeldData.ts"
-import * as SchedulerUnitStill from "../scheduler-unit/SchedulerUnitStill.ts"
 
 /** A process that was restored. */
 export interface Checked {
@@ -38,13 +36,15 @@ export interface Checked {
 
 export interface Options {
   readonly log: AssignmentLog["Service"]
-  readonly held: HeldData
+  /** Reads the log, and gives no slots. */
+  readonly still: SchedulerUnit["Service"]
   readonly engines: EngineStore
-  readonly scheduler: Id.Address
   /** Of the node, where it is the one that attests. */
   readonly signer: Signer["Service"] | undefined
   /** By process, the last point that is attested in the archive. */
   readonly attested: ReadonlyMap<Id.ProcessId, Attestation.Point>
+  /** By process, the point that its turns were seen to lead to before. */
+  readonly rehearsed: ReadonlyMap<Id.ProcessId, Attestation.Point>
   readonly residentBytesMax: number
   /** Told of slots that are computed, of all. */
   readonly onSlots: (done: number, all: number) => void
@@ -96,8 +96,7 @@ const catchUp = Effect.fnUntraced(function* (
 
 /** Computes what is to be computed and opens each process as it was attested last. */
 export const check = Effect.fnUntraced(function* (options: Options) {
-  const { log, held, scheduler, attested, engines } = options
-  const still = SchedulerUnitStill.make(log, held, scheduler)
+  const { log, still, attested, engines, rehearsed } = options
   const stuck = yield* catchUp(options, still)
   const sandbox = yield* Sandbox
   const outcomes = yield* OutcomeLog.make
@@ -110,11 +109,17 @@ export const check = Effect.fnUntraced(function* (options: Options) {
     SchedulerUnit,
     still,
   )
+  /** Whether it is known already that it comes to this. */
+  const isRehearsed = (process: Id.ProcessId, { slot, head, stateRoot }: Attestation.Point): boolean => {
+    const to = rehearsed.get(process)
+    return to?.slot === slot && Bytes.equal(to.head, head) && Bytes.equal(to.stateRoot, stateRoot)
+  }
   return yield* Effect.forEach(log.processes(), ({ process, nextSlot }) =>
     Effect.gen(function* () {
-      const { slot, stateRoot } = outcomes.point(process)
+      const point = outcomes.point(process)
+      const { slot, stateRoot } = point
       const opened =
-        slot < 0 || stuck.has(process)
+        slot < 0 || stuck.has(process) || isRehearsed(process, point)
           ? undefined
           : yield* engines.provide(replay(process)).pipe(
               Effect.as(undefined),

@@ -20,6 +20,7 @@ import type { StoreFailed } from "../runtime/Store.ts"
 import type { Seen } from "../scheduler-unit/AssignmentLog.ts"
 import type * as AssignmentLogStore from "../scheduler-unit/AssignmentLogStore.ts"
 import type { CommittedBatch, LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
+import type { RestorePace } from "./RestorePace.ts"
 import * as RestoreWriter from "./RestoreWriter.ts"
 
 /** What the archive has is signed by the scheduler and is no log. */
@@ -46,6 +47,7 @@ export interface Options<E> {
   readonly modules: (ids: ReadonlySet<Id.Id>) => Effect.Effect<void, E>
   /** Told what the next entries refer to, before they are in the log. */
   readonly data: (references: ReadonlyArray<DataReference>) => Effect.Effect<void, E>
+  readonly pace: RestorePace
   readonly onSlots: (slots: number) => void
 }
 
@@ -98,7 +100,7 @@ const partOf = ({ link, entries }: CommittedBatch, wanted: ReadonlyArray<LogEntr
 
 /** Puts batches of the run into the log until there are none. */
 export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
-  const { store, run, processes, readOnly, modules, data, onSlots } = options
+  const { store, run, processes, readOnly, modules, data, pace, onSlots } = options
   const { log } = store
   const verifier = yield* Verifier
   const writer = RestoreWriter.make<StoreFailed>()
@@ -144,6 +146,7 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
       ReadonlyArray<LogEntry>,
     ]) {
       const done = yield* examine(process, entries)
+      pace.keep(process, done)
       for (const [i, one] of done.entries()) {
         examined.set(placeOf(entries[i]!.assignment), one)
         const { slot } = one.entry
@@ -155,6 +158,7 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
       }
       states.set(process, done.at(-1)!.log)
     })
+    yield* pace.untilTurnsWait
     yield* Effect.forEach(all, examineAll, { concurrency: atOnce, discard: true })
     yield* modules(needed)
     yield* data(referred)
@@ -174,6 +178,7 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
     Effect.sync(() => {
       slots += count
       onSlots(slots)
+      pace.logMoved()
     })
 
   let last = log.last()
@@ -204,5 +209,6 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
   }
   if (parts.length > 0) yield* commit(parts)
   yield* writer.settled
+  pace.logEnded()
   return slots
 })

@@ -11,6 +11,7 @@ import type { ReleaseRun } from "../archive-unit/ReleaseRun.ts"
 import type { ArchivedGroup, ArchivedRelease } from "../archive-unit/TurnsContent.ts"
 import type { Turn } from "../compute-unit/ComputeUnit.ts"
 import * as Engine from "../compute-unit/Engine.ts"
+import type * as Follower from "../compute-unit/Follower.ts"
 import type * as OutcomeLog from "../compute-unit/OutcomeLog.ts"
 import * as Assign from "../runtime/Assign.ts"
 import * as Attestation from "../runtime/Attestation.ts"
@@ -26,6 +27,8 @@ import * as Tag from "../runtime/Tag.ts"
 import * as Upgrade from "../runtime/Upgrade.ts"
 import type { AssignmentLog } from "../scheduler-unit/AssignmentLog.ts"
 import type { LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
+import type { RestorePace } from "./RestorePace.ts"
+import type * as RestoreRehearsal from "./RestoreRehearsal.ts"
 import * as RestoreWriter from "./RestoreWriter.ts"
 
 export interface Options<E> {
@@ -33,6 +36,10 @@ export interface Options<E> {
   readonly log: AssignmentLog["Service"]
   readonly outcomes: OutcomeLog.OutcomeLog
   readonly run: ReleaseRun
+  /** Those that are restored; unset for all. */
+  readonly processes: ReadonlySet<Id.ProcessId> | undefined
+  readonly pace: RestorePace
+  readonly rehearsal: RestoreRehearsal.RestoreRehearsal
   /** Whether outcomes are taken; otherwise it is only looked what is attested. */
   readonly taken: boolean
   /** Told which modules and engines are needed by what is taken next. */
@@ -49,9 +56,33 @@ const fruitlessMax = 16
 /** Slots from which attestations of a content begin that came too early: the lowest and the highest, by process. */
 type Early = Map<Id.ProcessId, { first: number; last: number }>
 
-const messageOf = ({ item }: LogEntry): Message.Message => Result.getOrThrow(Assign.read(item)) // it was examined
+/** What is to be known of an entry beside its outcome. */
+interface Facts {
+  /** How a repeat of it is found, where it was admitted. */
+  readonly seen: Follower.Examined["seen"]
+  readonly upgrade: Upgrade.Upgrade | undefined
+}
 
-const isAdmitted = ({ error }: Outcome.Outcome): boolean => error?.reason !== "inadmissible"
+/** Of an entry that was not kept since it was examined. */
+const factsOf = (
+  process: Process.Process | undefined,
+  { item }: LogEntry,
+  outcome: Outcome.Outcome,
+): Facts => {
+  const message = Result.getOrThrow(Assign.read(item)) // it was examined
+  return {
+    seen: isAdmitted(outcome)
+      ? { key: Message.repeatKey(message), contentHash: Item.contentHash(message.item) }
+      : undefined,
+    upgrade: process && Upgrade.read(process, message),
+  }
+}
+
+/** Why the message had no turn, where it was not admissible. */
+const verdictOf = ({ error }: Outcome.Outcome): string | undefined =>
+  error?.reason === "inadmissible" ? error.message : undefined
+
+const isAdmitted = (outcome: Outcome.Outcome): boolean => verdictOf(outcome) === undefined
 
 const formatOf = (store: Store["Service"], module: Id.Id): Module.Format | undefined => {
   const source = Module.get(store, module)
@@ -67,7 +98,7 @@ const enginesOf = (
   process: Process.Process | undefined,
   before: Uint8Array | undefined,
   attested: Uint8Array,
-  messages: ReadonlyArray<Message.Message>,
+  facts: ReadonlyArray<Facts>,
   outcomes: ReadonlyArray<Outcome.Outcome>,
 ): ReadonlyArray<OutcomeLog.EngineSince> => {
   const since: Array<OutcomeLog.EngineSince> = []
@@ -79,8 +110,8 @@ const enginesOf = (
   }
   for (const [i, outcome] of outcomes.entries()) {
     if (outcome.slot === 0) note(0, process?.engine, process?.module)
-    else if (process !== undefined && outcome.error === undefined) {
-      const upgrade = Upgrade.read(process, messages[i]!)
+    else if (outcome.error === undefined) {
+      const { upgrade } = facts[i]!
       if (upgrade !== undefined)
         note(outcome.slot, upgrade.engine && Id.fromBytes(upgrade.engine), upgrade.module)
     }
@@ -113,7 +144,7 @@ const spawnedModules = (outcomes: ReadonlyArray<Outcome.Outcome>): ReadonlyArray
 
 /** Takes outcomes out of the archive. Gives the last point that is attested there of each process. */
 export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
-  const { store, log, outcomes, run, taken, needs, onTurns } = options
+  const { store, log, outcomes, run, processes, pace, rehearsal, taken, needs, onTurns } = options
   const points = new Map<Id.ProcessId, Attestation.Point>()
   const engines = new Map<Id.ProcessId, Uint8Array>()
   const attested = new Map<Id.ProcessId, Attestation.Point>()
@@ -133,8 +164,8 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
     return entry !== undefined && Bytes.equal(entry.assignment.head, to.head)
   }
 
-  /** The group as the unit would have written it, where it begins at the last point. */
-  const groupOf = ({ attestation, outcomes: done }: ArchivedGroup): OutcomeLog.Group | undefined => {
+  /** The group as the unit would have written it, where it begins at the last point; and how it is rehearsed. */
+  const groupOf = ({ attestation, outcomes: done }: ArchivedGroup) => {
     const { process, from, to, engine } = attestation
     const point = pointOf(process)
     const follows =
@@ -142,17 +173,22 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
       Bytes.equal(from.head, point.head) &&
       Bytes.equal(from.stateRoot, point.stateRoot)
     if (!follows || done === undefined) return undefined
-    const entries = log.entries(process, from.slot + 1, done.length)
     const made = log.state(process).process
-    const messages = entries.map(messageOf)
-    const seen = messages.map((message, i) => {
-      if (!isAdmitted(done[i]!)) return undefined
-      return { key: Message.repeatKey(message), contentHash: Item.contentHash(message.item) }
-    })
-    const since = enginesOf(store, made, engineOf(process), engine, messages, done)
+    const kept = pace.take(process, from.slot + 1, done.length)
+    // What was attested of an entry counts, whatever came out here.
+    const examined = kept?.every(({ entry }, i) => verdictOf(done[i]!) === entry.inadmissible)
+      ? kept
+      : undefined
+    const facts: ReadonlyArray<Facts> =
+      examined?.map(({ seen, entry: { upgrade } }) => ({ seen, upgrade })) ??
+      log.entries(process, from.slot + 1, done.length).map((entry, i) => factsOf(made, entry, done[i]!))
+    const since = enginesOf(store, made, engineOf(process), engine, facts, done)
     points.set(process, ownPoint(to))
     engines.set(process, Bytes.copy(engine))
-    return { attestation, engines: since, turns: done.map(turnOf), seen }
+    const seen = facts.map((one) => one.seen)
+    const group = { attestation, engines: since, turns: done.map(turnOf), seen }
+    const part = made && examined && { process: made, examined, group }
+    return { group, part }
   }
 
   let waiting: Array<OutcomeLog.Restored> = []
@@ -165,10 +201,17 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
     const [releases, taken] = [waiting, count]
     waiting = []
     count = 0
+    yield* rehearsal.round
     if (releases.length > 0)
       yield* writer.write(() =>
         Effect.tap(outcomes.restore(releases), () => Effect.sync(() => onTurns((written += taken)))),
       )
+  })
+
+  /** Waits until the log has what is attested, or has all that it will have. */
+  const arrived = Effect.fnUntraced(function* ({ process, to }: Attestation.Attestation) {
+    if (processes?.has(process) === false) return
+    while (log.state(process).nextSlot <= to.slot) if (!(yield* pace.untilLogMoves)) return
   })
 
   const note = (early: Early, { process, from }: Attestation.Attestation): void => {
@@ -178,19 +221,22 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
   }
 
   /** Takes what of a release is of processes here, noting what it attests of them, and what follows nothing yet. */
-  const take = (release: ArchivedRelease, early: Early): void => {
+  const take = Effect.fnUntraced(function* (release: ArchivedRelease, early: Early) {
     const groups: Array<{ readonly index: number; readonly group: OutcomeLog.Group }> = []
     for (const [index, archived] of release.groups.entries()) {
       const { attestation } = archived
       const { process, to } = attestation
+      yield* arrived(attestation)
       if (log.state(process).nextSlot <= to.slot || !isOfLog(attestation)) continue
       if (to.slot > (attested.get(process)?.slot ?? -1)) attested.set(process, ownPoint(to))
       for (const module of spawnedModules(archived.outcomes ?? [])) modules.add(module)
-      const group = taken ? groupOf(archived) : undefined
-      if (group === undefined) {
+      const made = taken ? groupOf(archived) : undefined
+      if (made === undefined) {
         if (taken && archived.outcomes !== undefined) note(early, attestation)
         continue
       }
+      const { group, part } = made
+      if (part !== undefined) yield* rehearsal.add(part)
       groups.push({ index, group })
       count += group.turns.length
       turns += group.turns.length
@@ -207,7 +253,7 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
           ? undefined
           : release.groups.map(({ attestation }) => Attestation.leafValue(attestation)),
     })
-  }
+  })
 
   const unread = [...run.listed]
   const late = new Map<Listed, { readonly early: Early; readonly fruitless: number }>()
@@ -225,7 +271,7 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
     const early: Early = new Map()
     const before = turns
     for (const release of yield* run.read(listed, unread[0])) {
-      take(release, early)
+      yield* take(release, early)
       if (count >= turnsMax) yield* commit
     }
     // What waits holds its content in memory.
@@ -237,5 +283,6 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
     listed = next(turns > before || again !== undefined)
   }
   yield* writer.settled
+  pace.turnsEnded()
   return attested
 })

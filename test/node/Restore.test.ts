@@ -25,6 +25,7 @@ import * as Node from "../../node/Node.ts"
 import * as Restore from "../../node/Restore.ts"
 import * as RestoreLog from "../../node/RestoreLog.ts"
 import * as RestoreMark from "../../node/RestoreMark.ts"
+import * as RestorePace from "../../node/RestorePace.ts"
 import { Archive, bundle as bundleOf } from "../../runtime/Archive.ts"
 import * as ArchiveFolder from "../../runtime/ArchiveFolder.ts"
 import * as Assign from "../../runtime/Assign.ts"
@@ -637,6 +638,8 @@ describe("Restore of some processes", () => {
         const opened = yield* Effect.provideService(AssignmentLogStore.open, Store, store)
         const contentBytes = new Set(contents.batches.map(({ bytes }) => bytes.length))
         let parts = 0
+        const pace = RestorePace.make()
+        pace.turnsEnded()
         yield* RestoreLog.restore({
           store: {
             ...opened,
@@ -660,6 +663,7 @@ describe("Restore of some processes", () => {
           readOnly: false,
           modules: () => Effect.void,
           data: () => Effect.void,
+          pace,
           onSlots: () => {},
         })
         assert.isAbove(parts, 3)
