@@ -8,6 +8,7 @@ import * as HashMap from "effect/HashMap"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
+import * as ArchiveQueue from "../../archive-unit/ArchiveQueue.ts"
 import * as BatchRun from "../../archive-unit/BatchRun.ts"
 import * as BatchesContent from "../../archive-unit/BatchesContent.ts"
 import * as PieceTags from "../../archive-unit/PieceTags.ts"
@@ -16,7 +17,7 @@ import * as TurnsContent from "../../archive-unit/TurnsContent.ts"
 import * as Audit from "../../compute-unit/Audit.ts"
 import * as OutcomeLog from "../../compute-unit/OutcomeLog.ts"
 import * as SandboxInline from "../../compute-unit/SandboxInline.ts"
-import { Sandbox } from "../../compute-unit/Sandbox.ts"
+import { Sandbox, SandboxLost } from "../../compute-unit/Sandbox.ts"
 import * as SignedItem from "../../identity/SignedItem.ts"
 import { Verifier } from "../../identity/Verifier.ts"
 import * as VerifierLocal from "../../identity/VerifierLocal.ts"
@@ -85,6 +86,7 @@ const restore = (
   archive: Archive["Service"],
   options: Partial<Restore.Options> = {},
   store: Store["Service"] = StoreMemory.make(),
+  sandbox: Sandbox["Service"] = SandboxInline.make(),
 ) =>
   Restore.run({
     scheduler,
@@ -97,7 +99,7 @@ const restore = (
     Effect.map((report) => ({ report, store })),
     Effect.provideService(Store, store),
     Effect.provideService(Archive, archive),
-    Effect.provideService(Sandbox, SandboxInline.make()),
+    Effect.provideService(Sandbox, sandbox),
     Effect.provideService(Verifier, VerifierLocal.make()),
   )
 
@@ -531,6 +533,104 @@ describe("Restore of a log written by hand", () => {
         const again = log.entry(process, 1_101)!
         const message = Result.getOrThrow(Assign.read(again.item))
         assert.strictEqual(log.seen(process, Message.repeatKey(message))!.slot, 8)
+      }),
+    ),
+  )
+
+  it.live("that goes on with more than there was archives what it ran itself, and takes none of that", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const late = [contents.batches.at(-1)!, ...contents.turns.slice(-2)]
+        const { archive } = yield* archived(all.filter((one) => !late.includes(one)))
+        const probe = StoreProbe.make()
+        const killed = Deferred.makeUnsafe<void>()
+        let [taken, before] = [-1, -1]
+        probe.after = (tables) =>
+          Effect.gen(function* () {
+            if (tables.includes("archive-state")) {
+              taken = (yield* outcomesOf(probe.store)).nextRelease()
+              before = (yield* logOf(probe.store)).last()!.number + 1
+            } else if (taken >= 0 && tables.includes("turn"))
+              return yield* Effect.andThen(Deferred.succeed(killed, undefined), Effect.never)
+          })
+        yield* Effect.raceFirst(restore(archive, {}, probe.store), Deferred.await(killed))
+        probe.after = () => Effect.void
+        assert.isAbove((yield* outcomesOf(probe.store)).nextRelease(), taken)
+        const cursors = Effect.map(Effect.provideService(ArchiveQueue.make, Store, probe.store), (queue) => {
+          const { batch, commit } = queue.state()
+          return [batch, commit]
+        })
+        assert.deepStrictEqual(yield* cursors, [before, taken])
+        yield* Archived.put(archive, signer, late)
+        const { report } = yield* restore(archive, {}, probe.store)
+        assert.isTrue(report.processes.every(({ equal, slots, computed }) => equal && slots === computed))
+        const end = (yield* logOf(whole)).last()!.number + 1
+        assert.isAbove(end, before)
+        assert.deepStrictEqual(yield* cursors, [end, taken])
+        const signatures = (of: OutcomeLog.OutcomeLog) =>
+          Array.from({ length: of.nextRelease() }, (_, n) => Bytes.toHex(of.committed(n)!.signature))
+        const known = new Set(signatures(yield* outcomesOf(whole)))
+        const isArchived = signatures(yield* outcomesOf(probe.store)).map((one) => known.has(one))
+        assert.strictEqual(isArchived.lastIndexOf(true), taken - 1)
+        assert.isFalse(isArchived.slice(0, taken).includes(false))
+      }),
+    ),
+  )
+
+  it.live("runs each turn once, whatever is taken before", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { archive } = yield* archived(all.filter((one) => !contents.snapshots.includes(one)))
+        const ran = new Map<string, number>()
+        const inline = SandboxInline.make()
+        const sandbox = Sandbox.of({
+          ...inline,
+          run: (process, entries) => {
+            for (const { slot } of entries)
+              ran.set(`${process} ${slot}`, (ran.get(`${process} ${slot}`) ?? 0) + 1)
+            return inline.run(process, entries)
+          },
+        })
+        const { report } = yield* restore(archive, {}, StoreMemory.make(), sandbox)
+        assert.isTrue(report.processes.every(({ equal, detail }) => equal && detail === undefined))
+        assert.strictEqual(
+          ran.size,
+          report.processes.reduce((sum, { slots }) => sum + slots, 0),
+        )
+        // Under which program turns after an upgrade are run is asked of all that is attested: that process is run anew.
+        const again = new Set([...ran].filter(([, times]) => times > 1).map(([slot]) => slot.split(" ")[0]))
+        assert.isAtMost(again.size, 1)
+      }),
+    ),
+  )
+
+  it.live("makes a process at the end whose turns could not be run before", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { archive } = yield* archived(all.filter((one) => !contents.snapshots.includes(one)))
+        const inline = SandboxInline.make()
+        for (const fault of ["lost", "defect", "other root"] as const) {
+          const faulty = new Set<Id.ProcessId>()
+          const sandbox = Sandbox.of({
+            ...inline,
+            run: (process, entries) => {
+              if (faulty.has(process) || !entries.some(({ root }) => root))
+                return inline.run(process, entries)
+              faulty.add(process)
+              if (fault === "lost")
+                return Effect.fail(new SandboxLost({ process, detail: "gone", own: true }))
+              if (fault === "defect") return Effect.die("a fault")
+              return Effect.map(inline.run(process, entries), (done) =>
+                done.map((one) => ({ ...one, stateRoot: one.stateRoot && new Uint8Array(32) })),
+              )
+            },
+          })
+          const { report, store } = yield* restore(archive, {}, StoreMemory.make(), sandbox)
+          assert.strictEqual(faulty.size, 6)
+          for (const { equal, slots, computed, detail } of report.processes)
+            assert.deepStrictEqual([equal, computed, detail], [true, slots, undefined], fault)
+          assert.deepStrictEqual(yield* shown(store), yield* shown(whole))
+        }
       }),
     ),
   )
