@@ -120,7 +120,8 @@ export const decompress = Effect.fnUntraced(function* (
   const options = {
     params: { [ZSTD_d_windowLogMax]: Limit.archiveWindowLogMax },
     maxOutputLength: Math.max(1, size),
-    chunkSize: Math.max(64, Math.min(size, chunkBytes)),
+    // In one piece: what comes in several is held twice while they are put together.
+    chunkSize: Math.max(64, size),
   }
   return yield* Effect.callback<Uint8Array, CompressionInvalid>((resume) => {
     zlib.zstdDecompress(frame, options, (error, content) => {

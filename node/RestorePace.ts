@@ -37,14 +37,9 @@ export interface RestorePace {
   readonly turnsEnded: () => void
 }
 
-interface Kept {
-  readonly process: Id.ProcessId
-  readonly examined: Follower.Examined
-}
-
 export const make = (): RestorePace => {
   /** By process and slot, oldest first. */
-  const kept = new Map<string, Kept>()
+  const kept = new Map<string, Follower.Examined>()
   let bytes = 0
   const [moved, idle] = [Latch.makeUnsafe(false), Latch.makeUnsafe(false)]
   /** Whether there is no more log, no more turns. */
@@ -58,18 +53,20 @@ export const make = (): RestorePace => {
   const keyOf = (process: Id.ProcessId, slot: number): string => `${process} ${slot}`
   const sizeOf = ({ entry }: Follower.Examined): number => entry.item.length
   const drop = (key: string): Follower.Examined | undefined => {
-    const found = kept.get(key)?.examined
+    const found = kept.get(key)
     if (found !== undefined) bytes -= sizeOf(found)
     kept.delete(key)
     return found
   }
 
+  const isFull = (): boolean => kept.size > entriesMax || bytes > bytesMax
+
   return {
     keep: (process, examined) => {
       for (const one of examined) {
-        kept.set(keyOf(process, one.entry.slot), { process, examined: one })
+        kept.set(keyOf(process, one.entry.slot), one)
         bytes += sizeOf(one)
-        while (kept.size > entriesMax || bytes > bytesMax) drop(kept.keys().next().value!)
+        while (isFull()) drop(kept.keys().next().value!)
       }
     },
     take: (process, from, count) => {

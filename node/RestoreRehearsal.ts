@@ -105,20 +105,20 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     return true
   })
 
-  const runAll = (process: Id.ProcessId, of: Rehearsed) =>
-    Effect.gen(function* () {
-      for (const part of of.waiting.splice(0))
-        if (!(yield* engines.provide(runPart(part, of)))) return yield* breakOff(process)
-    }).pipe(
-      Effect.catch(() => breakOff(process)),
-      Effect.catchDefect(() => breakOff(process)),
-    )
-
   const isFull = (): boolean =>
     Array.from(open.values(), ({ ownBytes }) => ownBytes + Limit.residentOverheadBytes).reduce(
       (sum, bytes) => sum + bytes,
       0,
     ) >= residentBytesMax
+
+  const runAll = (process: Id.ProcessId, of: Rehearsed) =>
+    Effect.gen(function* () {
+      for (const part of of.waiting.splice(0))
+        if (!(yield* engines.provide(runPart(part, of))) || isFull()) return yield* breakOff(process)
+    }).pipe(
+      Effect.catch(() => breakOff(process)),
+      Effect.catchDefect(() => breakOff(process)),
+    )
 
   const isEnough = (): boolean =>
     Array.from(open.values(), ({ waiting }) =>

@@ -635,6 +635,37 @@ describe("Restore of a log written by hand", () => {
     ),
   )
 
+  it.live("holds no more processes open beside the log than there is memory for", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { archive } = yield* archived(all.filter((one) => !contents.snapshots.includes(one)))
+        const inline = SandboxInline.make()
+        const open = new Set<Id.ProcessId>()
+        let [most, opened] = [0, 0]
+        const sandbox = Sandbox.of({
+          ...inline,
+          open: (opening) =>
+            Effect.suspend(() => {
+              open.add(opening.process)
+              most = Math.max(most, open.size)
+              opened++
+              return inline.open(opening)
+            }),
+          close: (process) =>
+            Effect.suspend(() => {
+              open.delete(process)
+              return inline.close(process)
+            }),
+        })
+        const { report } = yield* restore(archive, { residentBytesMax: 1 }, StoreMemory.make(), sandbox)
+        assert.isTrue(report.processes.every(({ equal, detail }) => equal && detail === undefined))
+        assert.strictEqual(most, 1)
+        assert.isAbove(opened, report.processes.length)
+        assert.strictEqual(open.size, 0)
+      }),
+    ),
+  )
+
   it.live("goes no further where the scheduler signed two logs", () =>
     Effect.scoped(
       Effect.gen(function* () {

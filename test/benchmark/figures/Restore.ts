@@ -107,7 +107,7 @@ export const figure: Figure = async ({ folder, quick, progress }) => {
     ],
     reckoning: [
       `a message takes one thread ${each(hash)} to hash its ${bytes} bytes, ${each(verify)} for its share of ${long.signatures} signatures, ${each(turn)} for its turn; measured ${each(wall)}`,
-      `of those the log takes ${phase("log")}, taking outcomes ${phase("turns")}, running all turns again ${phase("running")}`,
+      `of those the log takes ${phase("log")}, with the turns that are taken and run again beside it; the last of these ${phase("turns")}, what is left to run ${phase("running")}`,
       `${count} messages and not 100,000: making and archiving so many takes longer than 3 minutes; no snapshot is taken out of the archive, which would spare turns`,
     ],
   }
