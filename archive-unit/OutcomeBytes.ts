@@ -5,7 +5,7 @@
  *             | u32 count, reply... | u32 count, view... | u32 count, entry...
  *     reply   = to 32 | u8 0 value, 1 error | block text
  *     view    = block name | 0, or 1 and block value
- *     entry   = u8 0 message, 1 spawn, 2 timer | u64 pair | u64 due | block item
+ *     entry   = u8 0 message, 1 spawn, 2 timer, 3 void | u64 pair | u64 due | block item
  */
 import * as Bytes from "../runtime/Bytes.ts"
 import * as Hash from "../runtime/Hash.ts"
@@ -14,11 +14,12 @@ import * as Limit from "../runtime/Limit.ts"
 import type * as Outcome from "../runtime/Outcome.ts"
 import * as Content from "./Content.ts"
 
-const kinds = ["message", "spawn", "timer"] as const
+const kinds = ["message", "spawn", "timer", "void"] as const
 
 /** Every reason that a turn can be undone for; the type makes the list whole. */
 const reasons: Readonly<Record<Outcome.TurnError["reason"], true>> = {
   inadmissible: true,
+  void: true,
   threw: true,
   "out of fuel": true,
   "out of memory": true,

@@ -6,13 +6,15 @@
  */
 import * as Result from "effect/Result"
 import * as Bytes from "../runtime/Bytes.ts"
+import type * as Drop from "../runtime/Drop.ts"
 import * as Hash from "../runtime/Hash.ts"
 import * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
-import type * as Message from "../runtime/Message.ts"
+import * as Message from "../runtime/Message.ts"
 import type * as Outcome from "../runtime/Outcome.ts"
 import * as OutboxItem from "../runtime/OutboxItem.ts"
 import type * as Tag from "../runtime/Tag.ts"
+import * as Void from "../runtime/Void.ts"
 import type { Answer, Query } from "./ComputeUnit.ts"
 import type * as Emission from "./Emission.ts"
 import * as Metadata from "./Metadata.ts"
@@ -91,7 +93,7 @@ type Ran = Pick<Evaluated, "outcome" | "trace">
 
 const nothing = { replies: [], views: [], outbox: [] }
 
-const undone = (slot: number, message: Id.Id, error: Outcome.TurnError): Ran => ({
+const undone = (slot: number, message: Id.Id, error: Outcome.TurnError | undefined): Ran => ({
   outcome: { slot, message, error, fuelUsed: 0n, ...nothing },
   trace: { console: [], stack: undefined },
 })
@@ -116,6 +118,8 @@ const run = (
     const wanted = changeOf(process.id, entry.head, emission)
     if (typeof wanted === "string") return wanted
     change = wanted
+    if (entry.drop !== undefined && wanted.outbox.length >= Limit.outboxEntriesPerTurnMax)
+      return `${wanted.outbox.length} messages and a void; at most ${Limit.outboxEntriesPerTurnMax} are allowed together`
     return Metadata.broken(metadata, wanted)
   }
   const limits = ProcessState.limitsOf(process)
@@ -141,6 +145,51 @@ const run = (
   const outbox = done ? Metadata.apply(metadata, change) : []
   const replies = done ? answered.emission.replies : []
   return { outcome: { ...outcome, error, replies, views: [], outbox }, trace }
+}
+
+/**
+ * The error reply in which a process hears that what it asked was given up. To its program it comes from who was asked,
+ * so it ends the wait that it would end.
+ */
+const undeliverable = (
+  message: Message.Message,
+  { target, reference, reason }: Drop.Dropped,
+): Message.Message => {
+  const tags = [
+    ...Message.protocolTags("Message"),
+    { name: "Action", value: "Reply" },
+    { name: "X-Reference", value: reference! }, // asked for only where there is one
+    { name: "Error", value: `undelivered: ${reason}` },
+  ]
+  const item = { ...message.item, tags, data: Bytes.empty }
+  return { ...message, from: target, fromProcess: true, action: "Reply", item }
+}
+
+/** Gives up a message that the process emitted: who waits for its answer hears of it, and a void takes its place. */
+const drop = (
+  dropped: Drop.Dropped,
+  machine: Turn.Machine,
+  state: State,
+  message: Message.Message,
+  entry: Entry,
+  more: boolean,
+): Ran => {
+  const { memory, process } = state
+  const told =
+    dropped.reference !== undefined && memory instanceof Turn.Memory
+      ? run(machine, state, memory, undeliverable(message, dropped), entry, more)
+      : undone(entry.slot, message.id, undefined)
+  const { outbox, replies } = told.outcome
+  const item = Void.make({ source: process.id, head: entry.head, index: outbox.length }, dropped)
+  const answered = replies.some(({ to }) => to === message.id)
+  return {
+    ...told,
+    outcome: {
+      ...told.outcome,
+      replies: answered ? replies : [...replies, { to: message.id, value: "null" }],
+      outbox: [...outbox, { kind: "void", item: item.bytes, pair: dropped.pair, due: 0 }],
+    },
+  }
 }
 
 /** Goes over to another program, and to its engine; where that fails, all stays as it was. */
@@ -188,6 +237,9 @@ export const evaluate = (machine: Turn.Machine, state: State, entry: Entry, more
     if (entry.inadmissible !== undefined)
       return undone(entry.slot, message.id, { reason: "inadmissible", message: entry.inadmissible })
     receive(metadata, message, entry)
+    if (entry.void !== undefined)
+      return undone(entry.slot, message.id, { reason: "void", message: entry.void })
+    if (entry.drop !== undefined) return drop(entry.drop, machine, state, message, entry, more)
     if (memory instanceof Turn.Memory) return run(machine, state, memory, message, entry, more)
     const { detail, file, line, column } = memory
     return undone(entry.slot, message.id, {

@@ -12,12 +12,13 @@ import * as Assign from "../runtime/Assign.ts"
 import * as Assignment from "../runtime/Assignment.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as DataReference from "../runtime/DataReference.ts"
+import * as Drop from "../runtime/Drop.ts"
 import type * as Id from "../runtime/Id.ts"
-import * as Item from "../runtime/Item.ts"
-import * as Message from "../runtime/Message.ts"
+import type * as Message from "../runtime/Message.ts"
 import * as OutboxProof from "../runtime/OutboxProof.ts"
 import * as Process from "../runtime/Process.ts"
 import * as Upgrade from "../runtime/Upgrade.ts"
+import * as Void from "../runtime/Void.ts"
 import type { LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
 import type { Seen } from "./OutcomeLog.ts"
 import type { Entry } from "./Sandbox.ts"
@@ -128,12 +129,23 @@ const admitted = (
       item: entry.item,
       data: Result.isSuccess(made) ? DataReference.find(message) : undefined,
       inadmissible: Result.isFailure(made) ? made.failure.reason : undefined,
-      pair: proven?.kind === "message" ? proven.pair : undefined,
+      pair: proven?.kind === "message" || proven?.kind === "void" ? proven.pair : undefined,
+      void: proven?.kind === "void" ? Void.read(message)?.reason : undefined,
+      drop: Result.isSuccess(made) && log.process ? dropBy(log.process, candidate) : undefined,
       cron: cron && { name: cron.cron.name, count: cron.count },
       upgrade: Result.isSuccess(made) && log.process ? Upgrade.read(log.process, message) : undefined,
     },
     log: { ...next, head },
   }
+}
+
+/** What a slot gives up of what its process emitted, if it does. */
+const dropBy = (process: Process.Process, { message, voucher }: Candidate): Drop.Dropped | undefined => {
+  const good = Result.getOrUndefined(voucher)
+  const drop = good !== undefined && "signed" in good ? good.drop : undefined
+  if (drop === undefined || Result.isFailure(drop) || !Drop.isBy(process, message)) return undefined
+  const { attestors: _, ...dropped } = drop.success
+  return dropped
 }
 
 /** A verdict is about the log alone: that this unit is busy is no verdict, but a reason to ask again. */
@@ -182,9 +194,8 @@ export const examine = Effect.fnUntraced(function* (
   let state = log
   for (const [i, entry] of entries.entries()) {
     const { slot } = entry.assignment
-    const key = Message.repeatKey(messages[i]!)
+    const { repeatKey: key, contentHash } = Void.identity(messages[i]!, entry.proof)
     const name = Bytes.toHex(key)
-    const contentHash = Item.contentHash(messages[i]!.item)
     const before = standing(fresh.get(name) ?? seen(key), slot, contentHash)
     const one = admitted(state, entry, candidates[i]!, before)
     const good = one.entry.inadmissible === undefined
@@ -194,6 +205,11 @@ export const examine = Effect.fnUntraced(function* (
   }
   return done
 })
+
+const believedDrop = (message: Message.Message, attestors: ReadonlyArray<Id.Address>) =>
+  Drop.is(message)
+    ? { drop: Result.map(Drop.open(message), ({ claims: _, ...dropped }) => ({ ...dropped, attestors })) }
+    : {}
 
 /**
  * Goes over entries that this unit examined before and kept the verdicts of: no signature is verified again, and who
@@ -223,7 +239,7 @@ export const recall = (
         }
       : message.fromProcess
         ? { none: true }
-        : { signed: true }
+        : { signed: true, ...believedDrop(message, made?.compute ?? []) }
   const refused =
     inadmissible === undefined
       ? undefined

@@ -10,9 +10,8 @@ import * as Assign from "../runtime/Assign.ts"
 import type * as Attestation from "../runtime/Attestation.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import type * as Id from "../runtime/Id.ts"
-import * as Item from "../runtime/Item.ts"
 import * as Limit from "../runtime/Limit.ts"
-import * as Message from "../runtime/Message.ts"
+import * as Void from "../runtime/Void.ts"
 import type { LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
 import { type LogUnfit, ofChain, unfit } from "./AuditFinding.ts"
 import * as Follower from "./Follower.ts"
@@ -29,12 +28,12 @@ export interface Past<E> {
 }
 
 /** What repeats are found by, of an entry that may not even be an item. */
-const keyOf = ({ item }: LogEntry) =>
+const keyOf = ({ item, proof }: LogEntry) =>
   Result.getOrUndefined(
-    Result.map(Assign.read(item), (message) => ({
-      key: Bytes.toHex(Message.repeatKey(message)),
-      contentHash: Item.contentHash(message.item),
-    })),
+    Result.map(Assign.read(item), (message) => {
+      const { repeatKey, contentHash } = Void.identity(message, proof)
+      return { key: Bytes.toHex(repeatKey), contentHash }
+    }),
   )
 
 /** Whether a unit attested a slot as admitted: its word stands for everything before the state started from. */

@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
 import * as Bytes from "../runtime/Bytes.ts"
+import type * as Drop from "../runtime/Drop.ts"
 import type * as Id from "../runtime/Id.ts"
 import type * as Outcome from "../runtime/Outcome.ts"
 import type * as ViewProof from "../runtime/ViewProof.ts"
@@ -35,6 +36,10 @@ export interface Entry {
   readonly inadmissible: string | undefined
   /** Pair number admitted with it, where a process sent it. */
   readonly pair: number | undefined
+  /** Why the message was given up that would stand here, where it was: its number is taken, and no turn is run. */
+  readonly void?: string | undefined
+  /** What the slot gives up, where it is its owner's word that the process gives up a message (spec 05 §7). */
+  readonly drop?: Drop.Dropped | undefined
   /** Count of the cron that it is, where it is one. */
   readonly cron: { readonly name: string; readonly count: number } | undefined
   /** Set where it is its owner's word that the process goes on as another program (spec 04 §9). */

@@ -9,6 +9,7 @@ import * as Result from "effect/Result"
 import * as Admission from "../runtime/Admission.ts"
 import * as Assign from "../runtime/Assign.ts"
 import * as Attestation from "../runtime/Attestation.ts"
+import * as Drop from "../runtime/Drop.ts"
 import * as Hash from "../runtime/Hash.ts"
 import * as Id from "../runtime/Id.ts"
 import type * as Item from "../runtime/Item.ts"
@@ -32,6 +33,13 @@ const goodSigner = (verifier: Verifier["Service"], claim: OutboxProof.Claim) => 
     (good) => (good ? Id.fromBytes(Hash.sha256(claim.owner)) : undefined),
   )
 }
+
+/** The units whose signatures are good, each once. */
+const attestorsOf = (verifier: Verifier["Service"], claims: ReadonlyArray<OutboxProof.Claim>) =>
+  Effect.forEach(claims, (claim) => goodSigner(verifier, claim), { concurrency: "unbounded" }).pipe(
+    Effect.mapError((error) => new Admission.Refused({ reason: "overloaded", detail: error.message })),
+    Effect.map((signers) => [...new Set(signers.filter((signer) => signer !== undefined))]),
+  )
 
 const verifySignature = (verifier: Verifier["Service"], item: Item.Item, reason: Admission.Reason) =>
   verifier.verifyItem(item).pipe(
@@ -57,8 +65,18 @@ export const ofMessage = Effect.fnUntraced(function* (
     const detail = Result.isFailure(opened) ? opened.failure.detail : "it was not opened"
     return yield* refuse("bad assigned item", detail)
   }
-  return voucher
+  return Drop.is(message) && "signed" in voucher
+    ? { ...voucher, drop: yield* dropOf(verifier, message) }
+    : voucher
 })
+
+/** What a drop gives up, or why nothing: whether it is its process's owner who says so is `Admission`'s question. */
+const dropOf = (verifier: Verifier["Service"], message: Message.Message) => {
+  const opened = Drop.open(message)
+  if (Result.isFailure(opened)) return Effect.succeed(Result.fail(opened.failure))
+  const { claims, ...dropped } = opened.success
+  return Effect.map(attestorsOf(verifier, claims), (attestors) => Result.succeed({ ...dropped, attestors }))
+}
 
 /** Checks what speaks for `item`. Whether the receiver believes it is `Admission`'s question. */
 export const examine = Effect.fnUntraced(function* (
@@ -79,9 +97,6 @@ export const examine = Effect.fnUntraced(function* (
   const opened = OutboxProof.open(item, decoded.success)
   if (Result.isFailure(opened)) return yield* refuse("bad proof", opened.failure)
   const { source, kind, pair, due, claims } = opened.success
-  const signers = yield* Effect.forEach(claims, (claim) => goodSigner(verifier, claim), {
-    concurrency: "unbounded",
-  }).pipe(Effect.mapError((error) => new Admission.Refused({ reason: "overloaded", detail: error.message })))
-  const attestors = [...new Set(signers.filter((signer) => signer !== undefined))]
+  const attestors = yield* attestorsOf(verifier, claims)
   return { proven: { source, kind, pair, due, attestors } }
 })

@@ -19,12 +19,19 @@ import { Refused } from "../runtime/Admission.ts"
 import * as Assign from "../runtime/Assign.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as DataReference from "../runtime/DataReference.ts"
+import * as Drop from "../runtime/Drop.ts"
 import * as Id from "../runtime/Id.ts"
 import * as Item from "../runtime/Item.ts"
 import * as Limit from "../runtime/Limit.ts"
 import type { LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
 import * as Draft from "./Draft.ts"
-import { type Answered, MessengerUnit, type NodeInfo, Unreachable } from "./MessengerUnit.ts"
+import {
+  type Answered,
+  MessengerUnit,
+  type NodeInfo,
+  type OutboxPlace,
+  Unreachable,
+} from "./MessengerUnit.ts"
 import * as ProvenView from "./ProvenView.ts"
 
 export { addModule, type Bundle, type Bundler, type Code, SourceInvalid } from "./Code.ts"
@@ -193,7 +200,7 @@ export class NotOwner extends Data.TaggedError("NotOwner")<{
   readonly speaker: Id.Address
 }> {
   override get message(): string {
-    return `process ${this.process} is owned by ${this.owner}; ${this.speaker} can't upgrade it`
+    return `process ${this.process} is owned by ${this.owner}; ${this.speaker} can't speak for it`
   }
 }
 
@@ -225,6 +232,34 @@ export const upgrade = Effect.fnUntraced(function* (process: Id.ProcessId, modul
   if (error !== undefined)
     return yield* new AskFailed({ process, slot, reason: error.reason, detail: error.message })
   return { ...accepted, module, fuelUsed }
+})
+
+/** Nothing waits there: it was delivered, or was never emitted. */
+export class EntryUnknown extends Data.TaggedError("EntryUnknown")<OutboxPlace> {
+  override get message(): string {
+    return `process ${this.source} has nothing at ${this.slot}.${this.index} that is not delivered`
+  }
+}
+
+export interface GivingUp extends Speaker {
+  /** Why, in words for whoever waits for the answer. */
+  readonly reason?: string | undefined
+}
+
+/** Gives up a message that a process emitted and that is not delivered; waits for the turn of that. */
+export const drop = Effect.fnUntraced(function* ({ source, slot, index }: OutboxPlace, options: GivingUp) {
+  const messenger = yield* MessengerUnit
+  const { as, reason, retries } = options
+  const { owner } = yield* Effect.retry(messenger.process(source), patience(retries))
+  if (owner !== as.address) return yield* new NotOwner({ process: source, owner, speaker: as.address })
+  const place = { source, slot, index }
+  const found = yield* Effect.retry(messenger.outboxEntry(place), patience(retries))
+  if (found === undefined) return yield* new EntryUnknown(place)
+  const { item, pair } = found.entry
+  const { id, target } = Result.getOrThrow(Item.decode(item)) // a messenger keeps what a turn emitted
+  const draft = Draft.drop(source, id, Drop.data(item, found.proof), reason)
+  const { accepted, result } = yield* saying(options, draft, (to, bytes) => to.ask(bytes))
+  return { accepted, entry: id, target: Id.fromBytes(target), pair, result }
 })
 
 /** Bytes that messages refer to; none where the node's are others. */

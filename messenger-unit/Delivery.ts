@@ -20,7 +20,7 @@ import * as Limit from "../runtime/Limit.ts"
 import { Store } from "../runtime/Store.ts"
 import * as Table from "../runtime/Table.ts"
 import { type Accepted, SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
-import type { Undelivered } from "./MessengerUnit.ts"
+import type { OutboxPlace, Undelivered } from "./MessengerUnit.ts"
 
 /** An entry on its way, as it is kept. */
 interface Kept extends Emitted {
@@ -34,7 +34,10 @@ interface Parcel {
   readonly entry: Kept
   /** Whether the table holds it, so that the cursor may pass it. */
   kept: boolean
+  /** Whether nothing is left to do about it. */
   delivered: boolean
+  /** The message for which it stands, where it is a void that came while that waited. */
+  instead?: Parcel
 }
 
 /** Parcels of one source to one target, one at a time: the order of the pair. A timer has a lane of its own. */
@@ -45,7 +48,7 @@ interface Lane {
   readonly parcels: Array<Parcel>
   /** Set while the lane waits: why, and what wakes it. */
   waiting: { readonly reason: string; readonly woken: Deferred.Deferred<void> } | undefined
-  /** Whether the target was spawned since the first parcel was sent last. */
+  /** Whether the target was spawned, or the first parcel is another one, since one was sent last. */
   news: boolean
 }
 
@@ -79,10 +82,30 @@ const passing: ReadonlySet<Reason> = new Set([
   "data unavailable",
 ])
 
+/** What a void stands for, with what that stood for. */
+const insteadOf = ({ instead }: Parcel): ReadonlyArray<Parcel> =>
+  instead === undefined ? [] : [instead, ...insteadOf(instead)]
+
+/**
+ * Puts a parcel into its lane: at the end, but a void where its number belongs, in the place of the message that it
+ * stands for. So it does not matter in which order they come back after a crash.
+ */
+const place = (parcels: Array<Parcel>, parcel: Parcel): void => {
+  const { kind, pair } = parcel.entry.entry
+  const at = kind === "void" ? parcels.findIndex(({ entry }) => entry.entry.pair >= pair) : -1
+  if (at < 0) return void parcels.push(parcel)
+  const there = parcels[at]!
+  const isOf = there.entry.entry.pair === pair
+  if (isOf) parcel.instead = there
+  parcels.splice(at, isOf ? 1 : 0, parcel)
+}
+
 export interface Delivery {
   /** Tells that a message was given its slot: where that made a process, what waits for it goes. */
   readonly arrived: (accepted: Accepted) => void
   readonly undelivered: Effect.Effect<ReadonlyArray<Undelivered>>
+  /** One that is not delivered, with its proof. */
+  readonly entry: (place: OutboxPlace) => Effect.Effect<Emitted | undefined>
 }
 
 export const make = Effect.gen(function* () {
@@ -115,7 +138,9 @@ export const make = Effect.gen(function* () {
   const keep = (lane: Lane): Effect.Effect<void> =>
     Effect.suspend(() => {
       const after = lane.parcels.findLastIndex(({ kept, delivered }) => kept || delivered) + 1
-      const loose = lane.parcels.slice(after)
+      const loose = lane.parcels.filter(
+        ({ entry, kept, delivered }, i) => i >= after || (entry.entry.kind === "void" && !kept && !delivered),
+      )
       let bytes = 0
       const some = loose.filter(({ entry }) => (bytes += weight(entry)) <= Limit.batchBytesMax)
       if (some.length === 0) return Effect.void
@@ -125,7 +150,8 @@ export const make = Effect.gen(function* () {
           parcel.kept = true
         }
         const late = some.filter(({ delivered }) => delivered)
-        return late.length === 0 ? keep(lane) : remove(late)
+        const rest = late.length === 0 ? keep(lane) : Effect.void
+        return Effect.andThen(remove([...late, ...some.flatMap(insteadOf).filter(finish)]), rest)
       })
       return Effect.ignore(
         Effect.andThen(store.commit(some.map(({ entry }) => table.put(key(entry), entry))), kept),
@@ -133,13 +159,22 @@ export const make = Effect.gen(function* () {
     })
 
   const remove = (parcels: ReadonlyArray<Parcel>) =>
-    Effect.ignore(store.commit(parcels.map(({ entry }) => table.remove(key(entry)))))
+    parcels.length === 0
+      ? Effect.void
+      : Effect.ignore(store.commit(parcels.map(({ entry }) => table.remove(key(entry)))))
+
+  /** Notes that nothing is left to do about a parcel; says whether the table still has it. */
+  const finish = (parcel: Parcel): boolean => {
+    if (parcel.delivered) return false
+    parcel.delivered = true
+    if (!parcel.kept) settle(parcel.entry)
+    return parcel.kept
+  }
 
   const delivered = (parcel: Parcel) =>
     Effect.suspend(() => {
-      parcel.delivered = true
-      if (parcel.kept) return remove([parcel])
-      settle(parcel.entry)
+      const there = [parcel, ...insteadOf(parcel)].filter(finish)
+      if (there.length > 0) return remove(there)
       return ++unwritten < Limit.deliveriesPerCursorMax
         ? Effect.void
         : Effect.ignore(store.commit([cursorPut()]))
@@ -154,10 +189,10 @@ export const make = Effect.gen(function* () {
     lane.waiting = undefined
   })
 
-  /** Delivers one parcel, however long it takes. */
+  /** Delivers the first parcel of a lane, however long it takes, unless another takes its place there. */
   const deliver = Effect.fnUntraced(function* (lane: Lane, parcel: Parcel) {
     const { entry, proof } = parcel.entry
-    for (let tries = 0; ; tries++) {
+    for (let tries = 0; lane.parcels[0] === parcel; tries++) {
       const early = entry.due - (yield* Clock.currentTimeMillis)
       lane.news = false
       if (early > 0) yield* wait(lane, "not due yet", early)
@@ -166,6 +201,7 @@ export const make = Effect.gen(function* () {
         arrived(sent.success)
         return yield* delivered(parcel)
       }
+      if (lane.parcels[0] !== parcel) return
       const backOff = Math.min(Limit.deliveryRetryMsMin * 2 ** tries, Limit.deliveryRetryMsMax)
       yield* wait(lane, sent.failure.message, passing.has(sent.failure.reason) ? backOff : undefined)
     }
@@ -173,8 +209,10 @@ export const make = Effect.gen(function* () {
 
   const drain = Effect.fnUntraced(function* (lane: Lane) {
     while (lane.parcels.length > 0) {
-      yield* deliver(lane, lane.parcels[0]!)
-      lane.parcels.shift()
+      const parcel = lane.parcels[0]!
+      yield* deliver(lane, parcel)
+      const at = parcel.delivered ? lane.parcels.indexOf(parcel) : -1
+      if (at >= 0) lane.parcels.splice(at, 1)
     }
     lanes.delete(lane.name)
   })
@@ -184,7 +222,8 @@ export const make = Effect.gen(function* () {
       const name = laneName(parcel.entry)
       const lane = lanes.get(name)
       if (lane !== undefined) {
-        lane.parcels.push(parcel)
+        place(lane.parcels, parcel)
+        if (lane.parcels[0] === parcel) wake(lane)
         return lane.waiting === undefined ? Effect.void : keep(lane)
       }
       const { target } = parcel.entry
@@ -193,13 +232,14 @@ export const make = Effect.gen(function* () {
       return Effect.forkIn(drain(made), scope)
     })
 
+  const wake = (lane: Lane) => {
+    lane.news = true
+    if (lane.waiting !== undefined) Deferred.doneUnsafe(lane.waiting.woken, Effect.void)
+  }
+
   const arrived = ({ process, slot }: Accepted) => {
     if (slot !== 0) return
-    for (const lane of lanes.values()) {
-      if (lane.target !== process) continue
-      lane.news = true
-      if (lane.waiting !== undefined) Deferred.doneUnsafe(lane.waiting.woken, Effect.void)
-    }
+    for (const lane of lanes.values()) if (lane.target === process) wake(lane)
   }
 
   const receive = Effect.fnUntraced(function* (emitted: ReadonlyArray<Emitted>, release: number) {
@@ -228,6 +268,12 @@ export const make = Effect.gen(function* () {
         }),
       ),
     ),
+    entry: ({ source, slot, index }) =>
+      Effect.sync(() => {
+        const all = [...lanes.values()].flatMap(({ parcels }) => parcels)
+        return all.find(({ entry: one }) => one.source === source && one.slot === slot && one.index === index)
+          ?.entry
+      }),
   }
   return delivery
 })

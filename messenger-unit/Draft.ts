@@ -6,6 +6,7 @@ import type { Fields } from "../identity/SignedItem.ts"
 import * as Assign from "../runtime/Assign.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as DataReference from "../runtime/DataReference.ts"
+import * as Drop from "../runtime/Drop.ts"
 import * as Id from "../runtime/Id.ts"
 import type * as Item from "../runtime/Item.ts"
 import * as Limit from "../runtime/Limit.ts"
@@ -113,6 +114,19 @@ export const spawn = (
     ...said,
   }
 }
+
+/** Its owner's word that a process gives up a message that it emitted (spec 05 §7). */
+export const drop = (
+  process: Id.ProcessId,
+  entry: Id.Id,
+  data: Uint8Array,
+  reason: string | undefined,
+): Drafted => ({
+  target: Id.toBytes(process),
+  tags: [...Message.protocolTags("Message"), { name: "Action", value: "Drop" }, ...Drop.tags(entry, reason)],
+  data,
+  referenced: undefined,
+})
 
 /** Its owner's word that a process goes on as another program (spec 04 §9). */
 export const upgrade = (

@@ -294,6 +294,16 @@ const node = HttpApiGroup.make("node")
     }).annotateMerge(
       said("List what is not delivered", "Messages between processes that wait, why, and since when."),
     ),
+    HttpApiEndpoint.get("outboxEntry", "/outbox/:source/:slot/:index", {
+      params: { source: Wire.Id, slot: Schema.Natural, index: Schema.Natural },
+      success: Wire.ProvenEntry,
+      error: Refusal.unknownEntry,
+    }).annotateMerge(
+      said(
+        "Read what is not delivered",
+        "One message that waits, with its proof: what its process's owner gives it up with.",
+      ),
+    ),
     HttpApiEndpoint.get("archive", "/archive", {
       success: Wire.ArchiveStatus,
     }).annotateMerge(

@@ -10,6 +10,7 @@ import type * as ArchiveUnit from "../archive-unit/ArchiveUnit.ts"
 import type {
   Answer,
   ComputeUnknown,
+  Emitted,
   ModuleInvalid,
   Query,
   SnapshotInfo,
@@ -22,7 +23,7 @@ import type { ArchiveUnavailable } from "../runtime/Archive.ts"
 import type * as Attestation from "../runtime/Attestation.ts"
 import type * as Batch from "../runtime/Batch.ts"
 import type * as Id from "../runtime/Id.ts"
-import type { TurnError } from "../runtime/Outcome.ts"
+import type { OutboxEntry, TurnError } from "../runtime/Outcome.ts"
 import type { StoreFailed } from "../runtime/Store.ts"
 import type { Accepted, LogEntry, LogUnknown } from "../scheduler-unit/SchedulerUnit.ts"
 
@@ -75,13 +76,17 @@ export interface ProcessInfo {
   readonly parked: string | undefined
 }
 
-/** An outbox entry that is not delivered: why, and since when (ms since 1970). */
-export interface Undelivered {
+/** Where an outbox entry stands: in the outbox of a slot of the process that emitted it. */
+export interface OutboxPlace {
   readonly source: Id.ProcessId
   readonly slot: number
   readonly index: number
+}
+
+/** An outbox entry that is not delivered: why, and since when (ms since 1970). */
+export interface Undelivered extends OutboxPlace {
   readonly target: Id.ProcessId
-  readonly kind: "message" | "spawn" | "timer"
+  readonly kind: OutboxEntry["kind"]
   readonly due: number
   readonly reason: string
   readonly since: number
@@ -152,6 +157,10 @@ export class MessengerUnit extends Context.Service<
     readonly process: (process: Id.ProcessId) => Effect.Effect<ProcessInfo, LogUnknown | Unreachable>
     readonly processes: Effect.Effect<ReadonlyArray<ProcessInfo>, Unreachable>
     readonly outbox: Effect.Effect<ReadonlyArray<Undelivered>, Unreachable>
+    /** An outbox entry that is not delivered, with its proof. */
+    readonly outboxEntry: (
+      place: OutboxPlace,
+    ) => Effect.Effect<Pick<Emitted, "entry" | "proof"> | undefined, Unreachable>
     /** How far the node's archive is behind the node. */
     readonly archive: Effect.Effect<ArchiveUnit.Status, Unreachable>
     /** The newest slot of a process that is confirmed in the archive, with all before it. */

@@ -129,6 +129,7 @@ export const make = Effect.fnUntraced(function* (version: string) {
       ),
     ),
     outbox: delivery.undelivered,
+    outboxEntry: delivery.entry,
     archive: archive.status,
     anchor: archive.anchor,
     archiveCost: (process) => Effect.andThen(assigned(process, 0), archive.cost(process)),

@@ -162,6 +162,7 @@ export const make = Effect.fnUntraced(function* (url: string) {
     process: (process) => reading(client.processes.get({ params: { process } })),
     processes: plain(client.processes.list()),
     outbox: plain(client.node.outbox()),
+    outboxEntry: (params) => optional(Refusal.unknownEntry)(client.node.outboxEntry({ params })),
     archive: plain(client.node.archive()),
     anchor: (process) => optional(Refusal.notAnchored)(client.processes.anchor({ params: { process } })),
     archiveCost: (process) => costing(client.processes.archiveCost({ params: { process } })),

@@ -286,6 +286,12 @@ const node = HttpApiBuilder.group(MessengerApi, "node", (handlers) =>
     )
     .handle("archive", () => MessengerUnit.use(({ archive }) => Effect.mapError(archive, Refusal.of)))
     .handle("outbox", () => MessengerUnit.use(({ outbox }) => Effect.mapError(outbox, Refusal.of)))
+    .handle("outboxEntry", ({ params }) =>
+      MessengerUnit.use((messenger) => messenger.outboxEntry(params)).pipe(
+        Effect.mapError(Refusal.of),
+        Effect.flatMap(orRefuse("unknown entry", "it is not there, or it was delivered")),
+      ),
+    )
     .handle("info", () => MessengerUnit.use(({ info }) => Effect.mapError(info, Refusal.of))),
 )
 

@@ -31,11 +31,25 @@ export const common = [
 
 /** Every reason that admission has, under its status. */
 export const send = [
-  refusal(400, ["malformed item", "not a message", "unknown signature type", "bad spawn", "bad reference"]),
+  refusal(400, [
+    "malformed item",
+    "not a message",
+    "unknown signature type",
+    "bad spawn",
+    "bad reference",
+    "bad drop",
+  ]),
   refusal(401, ["bad signature", "bad assigned item"]),
   refusal(403, ["no proof", "bad proof", "not attested", "not assignable"]),
   refusal(404, ["unknown process", "unknown module"]),
-  refusal(409, ["repeat", "anchor reused", "pair out of order", "timer early", "cron out of order"]),
+  refusal(409, [
+    "repeat",
+    "anchor reused",
+    "pair out of order",
+    "source forked",
+    "timer early",
+    "cron out of order",
+  ]),
   refusal(413, ["too large"]),
   refusal(421, ["other scheduler", "not restored", "other process"]),
   refusal(424, ["data unavailable"]),
@@ -57,6 +71,7 @@ export const unknownView = refusal(404, ["unknown view"])
 export const unknownTurn = refusal(404, ["not computed"])
 export const unknownAttestation = refusal(404, ["not attested"])
 export const unknownSnapshot = refusal(404, ["unknown snapshot"])
+export const unknownEntry = refusal(404, ["unknown entry"])
 export const unknownEngine = refusal(404, ["unknown engine"])
 export const notAnchored = refusal(404, ["not anchored"])
 

@@ -137,6 +137,7 @@ export const TurnError = Schema.Struct({
   reason: Schema.Literals([
     "inadmissible",
     "threw",
+    "void",
     "out of fuel",
     "out of memory",
     "stack overflow",
@@ -152,6 +153,20 @@ export const TurnError = Schema.Struct({
 
 const jsonText = Schema.String.annotate({ description: "JSON text" })
 
+const entryKind = Schema.Literals(["message", "spawn", "timer", "void"])
+
+const OutboxEntry = Schema.Struct({
+  kind: entryKind,
+  item: Base64Url,
+  pair: Schema.Natural,
+  due: time,
+})
+
+export const ProvenEntry = Schema.Struct({
+  entry: OutboxEntry,
+  proof: Base64Url,
+}).annotate({ identifier: "ProvenEntry", description: "an outbox entry with the proof of it" })
+
 export const Outcome = Schema.Struct({
   slot,
   message: Id,
@@ -164,14 +179,7 @@ export const Outcome = Schema.Struct({
     ]),
   ),
   views: Schema.Array(Schema.Struct({ name: Schema.String, value: Schema.NullOr(jsonText) })),
-  outbox: Schema.Array(
-    Schema.Struct({
-      kind: Schema.Literals(["message", "spawn", "timer"]),
-      item: Base64Url,
-      pair: Schema.Natural,
-      due: time,
-    }),
-  ),
+  outbox: Schema.Array(OutboxEntry),
 }).annotate({ identifier: "Outcome", description: "what a turn produced" })
 
 export const Turn = Schema.Struct({
@@ -294,7 +302,7 @@ export const Undelivered = Schema.Struct({
   slot,
   index: Schema.Natural,
   target: Id,
-  kind: Schema.Literals(["message", "spawn", "timer"]),
+  kind: entryKind,
   due: time,
   reason: Schema.String,
   since: time,

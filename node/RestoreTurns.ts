@@ -18,13 +18,13 @@ import * as Attestation from "../runtime/Attestation.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as Id from "../runtime/Id.ts"
 import * as Item from "../runtime/Item.ts"
-import * as Message from "../runtime/Message.ts"
 import * as Module from "../runtime/Module.ts"
 import type * as Outcome from "../runtime/Outcome.ts"
 import type * as Process from "../runtime/Process.ts"
 import type { Store, StoreFailed } from "../runtime/Store.ts"
 import * as Tag from "../runtime/Tag.ts"
 import * as Upgrade from "../runtime/Upgrade.ts"
+import * as Void from "../runtime/Void.ts"
 import type { AssignmentLog } from "../scheduler-unit/AssignmentLog.ts"
 import type { LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
 import type { RestorePace } from "./RestorePace.ts"
@@ -66,14 +66,13 @@ interface Facts {
 /** Of an entry that was not kept since it was examined. */
 const factsOf = (
   process: Process.Process | undefined,
-  { item }: LogEntry,
+  { item, proof }: LogEntry,
   outcome: Outcome.Outcome,
 ): Facts => {
   const message = Result.getOrThrow(Assign.read(item)) // it was examined
+  const { repeatKey: key, contentHash } = Void.identity(message, proof)
   return {
-    seen: isAdmitted(outcome)
-      ? { key: Message.repeatKey(message), contentHash: Item.contentHash(message.item) }
-      : undefined,
+    seen: isAdmitted(outcome) ? { key, contentHash } : undefined,
     upgrade: process && Upgrade.read(process, message),
   }
 }

@@ -14,11 +14,14 @@ import * as Result from "effect/Result"
 import * as Assign from "./Assign.ts"
 import * as Assignment from "./Assignment.ts"
 import * as DataReference from "./DataReference.ts"
+import * as Drop from "./Drop.ts"
 import type * as Id from "./Id.ts"
 import type * as Message from "./Message.ts"
 import * as OutboxItem from "./OutboxItem.ts"
+import type { OutboxEntry } from "./Outcome.ts"
 import * as Process from "./Process.ts"
 import * as Tag from "./Tag.ts"
+import * as Void from "./Void.ts"
 
 /** Why a message gets no slot. The same words in the spec, in answers and in outcomes. */
 export type Reason =
@@ -39,10 +42,12 @@ export type Reason =
   | "other process"
   | "not assignable"
   | "bad reference"
+  | "bad drop"
   | "data unavailable"
   | "repeat"
   | "anchor reused"
   | "pair out of order"
+  | "source forked"
   | "timer early"
   | "cron out of order"
   | "overloaded"
@@ -88,7 +93,7 @@ export const emptyLog: LogState = {
 /** What an opened proof shows, with the units whose signatures were verified as good. */
 export interface Proven {
   readonly source: Id.ProcessId
-  readonly kind: "message" | "spawn" | "timer"
+  readonly kind: OutboxEntry["kind"]
   readonly pair: number
   readonly due: number
   readonly attestors: ReadonlyArray<Id.Address>
@@ -97,7 +102,10 @@ export interface Proven {
 export interface Candidate {
   readonly message: Message.Message
   /** Good signature of a key; for an item that a process emitted, what its proof shows. */
-  readonly voucher: { readonly signed: true } | { readonly proven: Proven } | { readonly none: true }
+  readonly voucher:
+    | { readonly signed: true; readonly drop?: Result.Result<Drop.Attested, Drop.DropInvalid> }
+    | { readonly proven: Proven }
+    | { readonly none: true }
   /** Already in this log: the same content, or its anchor with other content. */
   readonly seen: "repeat" | "anchor reused" | undefined
 }
@@ -158,7 +166,11 @@ export const admit = (
     spawnedAt: spawn ? timestamp : log.spawnedAt,
   }
 
-  if ("signed" in voucher) return Result.succeed(next)
+  if ("signed" in voucher) {
+    const { drop } = voucher
+    const fault = drop && Drop.isBy(process, message) ? Drop.fault(process, drop) : undefined
+    return fault === undefined ? Result.succeed(next) : refuse("bad drop", fault)
+  }
   if ("none" in voucher) {
     const cron = cronOf(process, message)
     if (cron === undefined)
@@ -184,8 +196,15 @@ export const admit = (
     return Result.succeed(next)
   }
   if (proven.kind === "spawn") return Result.succeed(next)
+  if (proven.kind === "void" && Void.read(message) === undefined)
+    return refuse("bad proof", "it is proven as a void and does not name the message that it stands for")
   const last = count(log.pairs, proven.source)
-  if (proven.pair !== last + 1)
+  if (proven.pair <= last)
+    return refuse(
+      "source forked",
+      `message ${proven.pair} from ${proven.source} is not the one that was admitted as ${proven.pair}: the source has had two pasts`,
+    )
+  if (proven.pair > last + 1)
     return refuse(
       "pair out of order",
       `message ${proven.pair} from ${proven.source}; the next is ${last + 1}`,

@@ -61,6 +61,9 @@ export const cryptoQueueMax = 2 * submitQueueMax
 /** Outbox entries of one turn: a spawn bomb ends here, with the memory of before. */
 export const outboxEntriesPerTurnMax = 1_024
 
+/** UTF-16 units of the reason for which a message is given up: as long as an error that a process is answered. */
+export const dropReasonLengthMax = 1_000
+
 /** Bytes of all outbox data of one turn, and of its output. */
 export const outputBytesPerTurnMax = 10 * 1024 * 1024
 

@@ -83,4 +83,8 @@ export const logged = ({ item, carrier }: Pick<Message, "item" | "carrier">): It
 export const repeatKey = (message: Message): Uint8Array =>
   message.item.anchor.length > 0
     ? Hash.tagged("heddle/repeat/1", message.item.owner, message.item.anchor)
-    : Hash.tagged("heddle/repeat/1", Id.toBytes(message.id), Bytes.empty)
+    : repeatKeyOf(message.id)
+
+/** The repeat key of an item without an anchor. */
+export const repeatKeyOf = (id: Id.Id): Uint8Array =>
+  Hash.tagged("heddle/repeat/1", Id.toBytes(id), Bytes.empty)

@@ -53,7 +53,10 @@ export interface Opened {
   readonly claims: ReadonlyArray<Claim>
 }
 
-const kinds = ["message", "spawn", "timer"] as const
+const kinds = ["message", "spawn", "timer", "void"] as const
+
+/** Where the kind stands in the bytes of a proof: behind version, slot and index. */
+const kindAt = 1 + 8 + 4
 
 const point = (at: Attestation.Point): Uint8Array =>
   Bytes.concat([Bytes.u64(at.slot + 1), at.head, at.stateRoot])
@@ -97,7 +100,7 @@ const read = (reader: Bytes.Reader): OutboxProof => {
   const version = reader.u8()
   if (version !== 1) throw new RangeError(`version ${version} of a proof is not known`)
   const [slot, index, kind] = [reader.count(), reader.u32(), kinds[reader.u8()]]
-  if (kind === undefined) throw new RangeError("an outbox entry is a message, a spawn or a timer")
+  if (kind === undefined) throw new RangeError("an outbox entry is a message, a spawn, a timer or a void")
   const proof = {
     slot,
     index,
@@ -142,6 +145,10 @@ export const decode = (bytes: Uint8Array): Result.Result<OutboxProof, string> =>
     throw error
   }
 }
+
+/** The kind that a proof claims, without a look at the rest; `undefined` where it claims none. */
+export const kindOf = (bytes: Uint8Array): Outcome.OutboxEntry["kind"] | undefined =>
+  kinds[bytes[kindAt] ?? -1]
 
 /** Checks every hash from the item up to the signed roots; the failure names the first step that does not hold. */
 export const open = (item: Item.Item, proof: OutboxProof): Result.Result<Opened, string> => {

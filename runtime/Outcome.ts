@@ -17,19 +17,26 @@ export type Reply =
 
 /** An item that the process emitted, and what the receiver needs to know beside it. */
 export interface OutboxEntry {
-  readonly kind: "message" | "spawn" | "timer"
+  readonly kind: "message" | "spawn" | "timer" | "void"
   /** The whole item, of signature type 3001. */
   readonly item: Uint8Array
-  /** Messages to one target are numbered 1, 2, 3...; a spawn is 0; a timer, which goes by its due time, is 0. */
+  /**
+   * Messages to one target are numbered 1, 2, 3...; a void has the number of the message that it stands for; a spawn is
+   * 0; a timer, which goes by its due time, is 0.
+   */
   readonly pair: number
   /** ms since 1970 before which a timer does not go off; 0 for the other kinds. */
   readonly due: number
 }
 
 export interface TurnError {
-  /** `inadmissible` where the slot should not be in the log; otherwise why the turn was undone. */
+  /**
+   * `inadmissible` where the slot should not be in the log; `void` where a message that was given up would stand in it;
+   * otherwise why the turn was undone.
+   */
   readonly reason:
     | "inadmissible"
+    | "void"
     | "threw"
     | "out of fuel"
     | "out of memory"
@@ -60,7 +67,7 @@ export interface Trace {
   readonly stack: string | undefined
 }
 
-const kinds = { message: 0, spawn: 1, timer: 2 } as const
+const kinds = { message: 0, spawn: 1, timer: 2, void: 3 } as const
 
 export const entryValue = (entry: Omit<OutboxEntry, "item">, itemHash: Uint8Array): Uint8Array =>
   Hash.tagged(

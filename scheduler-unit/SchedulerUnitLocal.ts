@@ -23,7 +23,6 @@ import * as DataReference from "../runtime/DataReference.ts"
 import * as Feed from "../runtime/Feed.ts"
 import * as Hash from "../runtime/Hash.ts"
 import * as Id from "../runtime/Id.ts"
-import * as Item from "../runtime/Item.ts"
 import * as Limit from "../runtime/Limit.ts"
 import * as Merkle from "../runtime/Merkle.ts"
 import * as Message from "../runtime/Message.ts"
@@ -32,6 +31,7 @@ import * as OutboxItem from "../runtime/OutboxItem.ts"
 import * as Process from "../runtime/Process.ts"
 import { Store } from "../runtime/Store.ts"
 import * as Upgrade from "../runtime/Upgrade.ts"
+import * as Void from "../runtime/Void.ts"
 import { type Appended, AssignmentLog } from "./AssignmentLog.ts"
 import * as Cron from "./Cron.ts"
 import * as Excerpt from "./Excerpt.ts"
@@ -236,8 +236,7 @@ export const make = Effect.gen(function* () {
       message,
       voucher,
       proof,
-      repeatKey: Message.repeatKey(message),
-      contentHash: Item.contentHash(message.item),
+      ...Void.identity(message, proof),
       seen: undefined,
     }
     return yield* batcher

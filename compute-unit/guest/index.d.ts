@@ -96,7 +96,8 @@ export function send(target: Id, content?: Content): Id
 
 /**
  * Sends a message and waits for the answer of exactly that process, in whatever turn it comes. Rejects with the error
- * that it answers, or with `ask timed out`. Without `timeout` it may wait for ever.
+ * that it answers, with `ask timed out`, or with `undelivered: <reason>` where the owner of this process gave the message
+ * up before it was delivered. Without `timeout` it may wait for ever.
  */
 export function ask(
   target: Id,

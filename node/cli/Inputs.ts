@@ -149,3 +149,29 @@ export const slotFlag = (name: string, description: string) =>
     Flag.withMetavar("slot"),
     Flag.filter(isSlot, (value) => `${value} is no slot: they count from 0`),
   )
+
+/** An outbox entry as `heddle outbox` shows it: its source may be cut short. */
+export interface Place {
+  readonly source: string
+  readonly slot: number
+  readonly index: number
+}
+
+const readPlace = (value: string): Option.Option<Place> => {
+  const [, source, slot, index] = /^([\w-]{4,43})\.(\d{1,15})\.(\d{1,4})$/.exec(value) ?? []
+  return source === undefined
+    ? Option.none()
+    : Option.some({ source, slot: Number(slot), index: Number(index) })
+}
+
+export const outboxPlace = (name: string, description: string) =>
+  given(
+    Flag.String(name).pipe(
+      Flag.withDescription(description),
+      Flag.withMetavar("source.slot.index"),
+      Flag.filterMap(
+        readPlace,
+        (value) => `"${value}" is no place in an outbox: it takes source.slot.index, as the list shows them`,
+      ),
+    ),
+  )

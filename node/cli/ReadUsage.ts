@@ -3,7 +3,20 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Limit from "../../runtime/Limit.ts"
-import { given, later, processId, said, slot, slotFlag, talking, whole, yes } from "./Inputs.ts"
+import {
+  given,
+  later,
+  outboxPlace,
+  processId,
+  said,
+  slot,
+  slotFlag,
+  speaking,
+  talking,
+  text,
+  whole,
+  yes,
+} from "./Inputs.ts"
 
 const from = slotFlag("from", "the first slot").pipe(Flag.withDefault(0))
 
@@ -94,8 +107,28 @@ const ps = Command.make("ps", talking, (given) =>
   later(async () => (await import("./ReadCommands.ts")).ps(given)),
 ).pipe(said("List the processes of the node.", ["heddle ps", "id, name, slots, state"]))
 
-const outbox = Command.make("outbox", talking, (given) =>
-  later(async () => (await import("./ReadCommands.ts")).outbox(given)),
-).pipe(said("List messages between processes that are not delivered, and why.", ["heddle outbox", ""]))
+const outbox = Command.make(
+  "outbox",
+  {
+    ...speaking,
+    drop: outboxPlace("drop", "give up this message, as the owner of its source; a void takes its number"),
+    reason: text("reason", "why it is given up; goes with --drop", "text"),
+  },
+  ({ drop: place, ...given }) =>
+    later(async () =>
+      place === undefined
+        ? (await import("./ReadCommands.ts")).outbox(given)
+        : (await import("./DropCommand.ts")).drop({ ...given, place }),
+    ),
+).pipe(
+  said(
+    "List messages between processes that are not delivered, and why, or give one up.",
+    ["heddle outbox", ""],
+    [
+      'heddle outbox --drop <source>.12.0 --as ada --reason "nobody is there"',
+      "who waits for the answer hears that there is none",
+    ],
+  ),
+)
 
 export const group = { group: "Read", commands: [ps, log, follow, view, receipt, snapshots, outbox] } as const

@@ -12,6 +12,7 @@ import * as ProvenView from "../../messenger-unit/ProvenView.ts"
 import type { Reason } from "../../runtime/Admission.ts"
 import * as Batch from "../../runtime/Batch.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
+import * as Item from "../../runtime/Item.ts"
 import * as DataReference from "../../runtime/DataReference.ts"
 import * as Hash from "../../runtime/Hash.ts"
 import * as Id from "../../runtime/Id.ts"
@@ -19,6 +20,7 @@ import * as Limit from "../../runtime/Limit.ts"
 import * as Message from "../../runtime/Message.ts"
 import * as Module from "../../runtime/Module.ts"
 import * as OutboxItem from "../../runtime/OutboxItem.ts"
+import * as OutboxProof from "../../runtime/OutboxProof.ts"
 import * as ArchiveProbe from "../support/ArchiveProbe.ts"
 import * as Caller from "../support/Caller.ts"
 import * as SmallNode from "../support/SmallNode.ts"
@@ -626,6 +628,13 @@ export const messengerSuite = (
           yield* SmallNode.until("the entry waits", Effect.orDie(waits))
           const [entry] = yield* messenger.outbox
           assert.deepInclude(entry, { source: process, slot, index: 0, target: nobody, kind: "message" })
+          const { item } = (yield* messenger.turn(process, slot)).outcome.outbox[0]!
+          const found = yield* messenger.outboxEntry({ source: process, slot, index: 0 })
+          assert.deepInclude(found?.entry, { kind: "message", pair: 1, due: 0 })
+          assert.isTrue(Bytes.equal(found!.entry.item, item))
+          const proof = Result.getOrThrow(OutboxProof.decode(found!.proof))
+          assert.isTrue(Result.isSuccess(OutboxProof.open(Result.getOrThrow(Item.decode(item)), proof)))
+          assert.isUndefined(yield* messenger.outboxEntry({ source: process, slot, index: 1 }))
         }),
       ),
     )

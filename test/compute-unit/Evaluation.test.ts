@@ -8,12 +8,16 @@ import * as ProcessState from "../../compute-unit/ProcessState.ts"
 import type { Entry, Evaluated } from "../../compute-unit/Sandbox.ts"
 import * as Turn from "../../compute-unit/Turn.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
+import type * as Drop from "../../runtime/Drop.ts"
 import * as Hash from "../../runtime/Hash.ts"
+import * as Id from "../../runtime/Id.ts"
 import * as Item from "../../runtime/Item.ts"
+import * as Limit from "../../runtime/Limit.ts"
 import * as Message from "../../runtime/Message.ts"
 import type * as Outcome from "../../runtime/Outcome.ts"
 import * as OutboxItem from "../../runtime/OutboxItem.ts"
 import * as Tag from "../../runtime/Tag.ts"
+import * as Void from "../../runtime/Void.ts"
 import * as Life from "../support/Life.ts"
 import { id } from "../support/Unsigned.ts"
 
@@ -58,7 +62,7 @@ class Process {
   }
 }
 
-const messageOf = (entry: Outcome.OutboxEntry): Message.Message =>
+const messageOf = (entry: Pick<Outcome.OutboxEntry, "item">): Message.Message =>
   Result.getOrThrow(Result.flatMap(Item.decode(entry.item), Message.parse))
 
 const tagOf = (entry: Outcome.OutboxEntry, name: string) => Tag.value(messageOf(entry).item.tags, name)
@@ -325,6 +329,128 @@ describe("a slot that is not admitted", () => {
       expect([process.root, process.metadata]).toEqual(before)
     }
     expect(process.value("Get")).toBe(1)
+  })
+})
+
+describe("the slot of a void", () => {
+  it("takes its number and changes nothing else, whatever its tags ask for", () => {
+    const process = new Process(counter)
+    process.value("Add")
+    const before = process.root
+    const outcome = process.turn({ action: "Add", source: bob, pair: 7, void: "nobody is there" })
+    expect(outcome).toMatchObject({
+      error: { reason: "void", message: "nobody is there" },
+      fuelUsed: 0n,
+      replies: [],
+      views: [],
+      outbox: [],
+    })
+    expect(process.state.metadata.received).toEqual(new Map([[bob, 7]]))
+    expect(process.root).not.toBe(before)
+    process.state.metadata.received.clear()
+    expect(process.root).toBe(before)
+    expect(process.value("Get")).toBe(1)
+  })
+})
+
+describe("the slot of a drop", () => {
+  const dropped = (more: Partial<Drop.Dropped> = {}): Drop.Dropped => ({
+    entry: id("entry"),
+    contentHash: Bytes.copy(Id.toBytes(id("content"))),
+    target: bob,
+    pair: 1,
+    reference: undefined,
+    reason: "nobody is there",
+    ...more,
+  })
+  const asker = `
+    heddle.on("Ask", async (m) => {
+      try { return await heddle.ask("${bob}", { action: "Do" }) }
+      catch (error) {
+        if (m.data === "throw") throw error
+        for (let i = 0; i < Number(m.data); i++) heddle.send("${bob}", { action: "Then" })
+        return error.message
+      }
+    })
+    heddle.on("Drop", () => { throw new Error("it reached the program") })`
+  const asking = (data = "0") => {
+    const process = new Process(asker, [["Compute-Limit", "900000000"]])
+    const entry = process.life.next({ action: "Ask", data })
+    const { outbox } = process.evaluate(entry).outcome
+    return { process, asked: messageOf(entry).id, sent: outbox[0]! }
+  }
+  const shown = ({ outbox }: Outcome.Outcome) => outbox.map(({ kind, pair, due }) => [kind, pair, due])
+
+  it("emits a void with the number that the message had, runs no program, and is answered", () => {
+    const process = new Process(asker)
+    const before = [process.root, process.metadata]
+    const entry = process.life.next({ action: "Drop", drop: dropped({ pair: 9 }) })
+    const { outcome } = process.evaluate(entry)
+    expect(outcome).toMatchObject({ error: undefined, fuelUsed: 0n, views: [] })
+    expect(outcome.replies).toEqual([{ to: outcome.message, value: "null" }])
+    expect(shown(outcome)).toEqual([["void", 9, 0]])
+    const made = messageOf(outcome.outbox[0]!)
+    expect(made.process).toBe(bob)
+    expect(Void.read(made)).toEqual({
+      entry: id("entry"),
+      contentHash: dropped().contentHash,
+      reason: "nobody is there",
+    })
+    const { head, ...place } = OutboxItem.origin(made.item)!
+    expect(place).toEqual({ source: process.life.process, index: 0 })
+    expect(Bytes.equal(head, entry.head)).toBe(true)
+    expect([process.root, process.metadata]).toEqual(before)
+  })
+
+  it("ends the wait for the answer with the reason, and goes on from there", () => {
+    const { process, asked, sent } = asking("2")
+    expect([sent.pair, tagOf(sent, "Reference")]).toEqual([1, "1"])
+    const outcome = process.turn({ action: "Drop", drop: dropped({ reference: "1" }) })
+    expect(outcome.replies).toEqual([
+      { to: asked, value: '"undelivered: nobody is there"' },
+      { to: outcome.message, value: "null" },
+    ])
+    expect(outcome.fuelUsed).toBeGreaterThan(0n)
+    expect(shown(outcome)).toEqual([
+      ["message", 2, 0],
+      ["message", 3, 0],
+      ["void", 1, 0],
+    ])
+    expect(OutboxItem.origin(messageOf(outcome.outbox[2]!).item)!.index).toBe(2)
+    expect(process.state.metadata.sent).toEqual(new Map([[bob, 3]]))
+  })
+
+  it("ends no wait for another process, of another number, or for the second time", () => {
+    const { process } = asking()
+    const root = () => process.turn({ action: "Drop", drop: dropped({ reference: "2" }) }).replies.length
+    expect(root()).toBe(1)
+    const other = process.turn({ action: "Drop", drop: dropped({ target: id("eve"), reference: "1" }) })
+    expect(other.replies).toHaveLength(1)
+    const right = { action: "Drop", drop: dropped({ reference: "1" }) }
+    expect(process.turn(right).replies).toHaveLength(2)
+    const again = process.turn(right)
+    expect(again.replies).toHaveLength(1)
+    expect(shown(again)).toEqual([["void", 1, 0]])
+  })
+
+  it("emits its void where what goes on there fails", () => {
+    const { process, asked } = asking("throw")
+    const outcome = process.turn({ action: "Drop", drop: dropped({ reference: "1" }) })
+    expect(outcome.error).toEqual({ reason: "threw", message: "undelivered: nobody is there" })
+    expect(outcome.replies).toEqual([
+      { to: asked, error: "TurnFailed: undelivered: nobody is there" },
+      { to: outcome.message, value: "null" },
+    ])
+    expect(shown(outcome)).toEqual([["void", 1, 0]])
+  })
+
+  it("leaves room for the void among what goes on there", () => {
+    const max = Limit.outboxEntriesPerTurnMax
+    const fits = asking(String(max - 1)).process.turn({ drop: dropped({ reference: "1" }) })
+    expect([fits.error, fits.outbox.length, fits.outbox.at(-1)!.kind]).toEqual([undefined, max, "void"])
+    const over = asking(String(max)).process.turn({ drop: dropped({ reference: "1" }) })
+    expect(over.error?.reason).toBe("output too large")
+    expect(shown(over)).toEqual([["void", 1, 0]])
   })
 })
 

@@ -10,6 +10,7 @@ import * as VerifierLocal from "../../identity/VerifierLocal.ts"
 import * as Admission from "../../runtime/Admission.ts"
 import type * as Assignment from "../../runtime/Assignment.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
+import * as Drop from "../../runtime/Drop.ts"
 import * as Id from "../../runtime/Id.ts"
 import * as Item from "../../runtime/Item.ts"
 import * as Message from "../../runtime/Message.ts"
@@ -23,10 +24,11 @@ import { hash, id } from "../support/Unsigned.ts"
 
 const ada = Caller.caller("ada")
 const unit = Caller.caller("small node").identity
+const stranger = Caller.caller("stranger").identity
 const source = id("source")
 const verifier = VerifierLocal.make()
 
-const sign = (fields: Omit<SignedItem.Fields, "tags" | "data">, action = "Act", by = ada): Item.Item =>
+const sign = (fields: Partial<SignedItem.Fields>, action = "Act", by = ada): Item.Item =>
   Effect.runSync(
     Effect.orDie(
       SignedItem.sign(by.signer, {
@@ -104,6 +106,38 @@ const verdictsOf = (...lines: ReadonlyArray<Omit<LogBook.Line, "process">>) => {
   const book = begun()
   for (const line of lines) book.write({ process, ...line })
   return Effect.map(follow(book.entries(process)), (examined) => verdicts(examined).slice(1))
+}
+
+/** What follows the spawn, as it is examined and, the same, as it is recalled. */
+const followed = Effect.fnUntraced(function* (...lines: ReadonlyArray<Omit<LogBook.Line, "process">>) {
+  const book = begun()
+  for (const line of lines) book.write({ process, ...line })
+  const entries = book.entries(process)
+  const examined = yield* follow(entries)
+  let log = Admission.emptyLog
+  for (const [i, entry] of entries.entries()) {
+    const recalled = Follower.recall(process, log, entry, examined[i]!.entry.inadmissible)
+    assert.deepStrictEqual(state(recalled), state(examined[i]!))
+    if (examined[i]!.entry.inadmissible === undefined)
+      assert.deepStrictEqual(recalled.entry, examined[i]!.entry)
+    log = recalled.log
+  }
+  return examined.slice(1)
+})
+
+/** A void in place of an item. */
+const voidOf = (item: Uint8Array, pair: number): Emitted.Emission => {
+  const given = Result.getOrThrow(Item.decode(item))
+  return {
+    kind: "void",
+    target: process,
+    pair,
+    tags: [
+      ["Entry", given.id],
+      ["Content-Hash", Id.fromBytes(Item.contentHash(given))],
+      ["Reason", "given up"],
+    ],
+  }
 }
 
 describe("what a scheduler should not have let in", () => {
@@ -190,6 +224,88 @@ describe("what a scheduler should not have let in", () => {
       const found = yield* verdictsOf(second!, first!, third!, other!, second!, first!, third!)
       const out = "pair out of order"
       assert.deepStrictEqual(found, [out, undefined, out, undefined, undefined, "repeat", undefined])
+    }),
+  )
+
+  it.effect("is named: a number that another message of the pair has", () =>
+    Effect.gen(function* () {
+      const [first, second] = emitted([message(1), message(2)])
+      const [, , fork] = emitted([message(3), message(2), message(1)])
+      assert.deepStrictEqual(yield* verdictsOf(first!, fork!, second!), [
+        undefined,
+        "source forked",
+        undefined,
+      ])
+    }),
+  )
+
+  it.effect("is named: a void and what it stands for, whichever comes second; the number is taken once", () =>
+    Effect.gen(function* () {
+      const [first, second] = emitted([message(1), message(2)])
+      const [empty] = emitted([voidOf(first!.item, 1)])
+      const after = yield* followed(empty!, first!, second!)
+      assert.deepStrictEqual(verdicts(after), [undefined, "repeat", undefined])
+      assert.deepStrictEqual(
+        after.map(({ entry }) => [entry.pair, entry.void]),
+        [
+          [1, "given up"],
+          [1, undefined],
+          [2, undefined],
+        ],
+      )
+      const before = yield* followed(first!, empty!, second!)
+      assert.deepStrictEqual(verdicts(before), [undefined, "repeat", undefined])
+      assert.deepStrictEqual(state(before.at(-1)!).pairs, new Map([[source, 2]]))
+      const [unnamed, wrong] = emitted([{ ...message(1), kind: "void" }, voidOf(first!.item, 2)])
+      const [believed] = emitted([voidOf(first!.item, 1)], [])
+      assert.deepStrictEqual(yield* verdictsOf(unnamed!, wrong!, believed!, empty!), [
+        "bad proof",
+        "pair out of order",
+        "not attested",
+        undefined,
+      ])
+    }),
+  )
+
+  it.effect("is named: a drop by the owner that drops nothing; who else says it says something", () =>
+    Effect.gen(function* () {
+      const entry = (units = [unit], from = process) =>
+        emitted([{ kind: "message", target: source, pair: 4, tags: [["Reference", "2"]] }], units, from)[0]!
+      const good = entry()
+      const drop = (of = good, by = ada) => ({
+        item: sign(
+          {
+            target,
+            tags: [
+              ...Message.protocolTags("Message"),
+              { name: "Action", value: "Drop" },
+              ...Drop.tags(Result.getOrThrow(Item.decode(of.item)).id, "nobody is there"),
+            ],
+            data: Drop.data(of.item, of.proof),
+          },
+          "Drop",
+          by,
+        ).bytes,
+      })
+      const bad = [entry([]), entry([stranger]), entry([unit], source)].map((one) => drop(one))
+      const examined = yield* followed(
+        drop(),
+        ...bad,
+        drop(good, Caller.caller("eve")),
+        drop(entry([]), Caller.caller("eve")),
+      )
+      const named = "bad drop"
+      assert.deepStrictEqual(verdicts(examined), [undefined, named, named, named, undefined, undefined])
+      assert.deepStrictEqual(
+        examined.map((one) => one.entry.drop?.pair),
+        [4, undefined, undefined, undefined, undefined, undefined],
+      )
+      assert.deepInclude(examined[0]!.entry.drop, {
+        target: source,
+        reference: "2",
+        reason: "nobody is there",
+      })
+      assert.notProperty(examined[0]!.entry.drop, "attestors")
     }),
   )
 

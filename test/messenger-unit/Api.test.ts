@@ -82,12 +82,14 @@ const statuses: Readonly<Record<Reason, number>> = {
   "not attested": 403,
   "not assignable": 403,
   "bad reference": 400,
+  "bad drop": 400,
   "data unavailable": 424,
   "unknown process": 404,
   "unknown module": 404,
   repeat: 409,
   "anchor reused": 409,
   "pair out of order": 409,
+  "source forked": 409,
   "timer early": 409,
   "cron out of order": 409,
   "too large": 413,
@@ -526,7 +528,7 @@ describe("the OpenAPI document", () => {
         const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
           Object.values(methods).map((operation) => ({ path, ...operation })),
         )
-        assert.strictEqual(operations.length, 25)
+        assert.strictEqual(operations.length, 26)
         assert.strictEqual(new Set(operations.map(({ operationId }) => operationId)).size, operations.length)
         for (const { path, summary, description, parameters, responses } of operations) {
           assert.match(path, /^\/v1\//)

@@ -7,6 +7,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { ComputeUnit, type Release } from "../../compute-unit/ComputeUnit.ts"
 import * as Delivery from "../../messenger-unit/Delivery.ts"
+import type { Undelivered } from "../../messenger-unit/MessengerUnit.ts"
 import { type Reason, Refused } from "../../runtime/Admission.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import * as Feed from "../../runtime/Feed.ts"
@@ -15,6 +16,7 @@ import * as Item from "../../runtime/Item.ts"
 import * as Limit from "../../runtime/Limit.ts"
 import * as OutboxProof from "../../runtime/OutboxProof.ts"
 import { Store } from "../../runtime/Store.ts"
+import * as Tag from "../../runtime/Tag.ts"
 import * as StoreMemory from "../../runtime/StoreMemory.ts"
 import { type Accepted, SchedulerUnit } from "../../scheduler-unit/SchedulerUnit.ts"
 import * as Emissions from "../support/Emitted.ts"
@@ -22,7 +24,7 @@ import * as SmallNode from "../support/SmallNode.ts"
 import * as StoreProbe from "../support/StoreProbe.ts"
 import { id } from "../support/Unsigned.ts"
 
-const [loom, heddle, reed] = [id("loom"), id("heddle"), id("reed")]
+const [loom, heddle, reed, ghost] = [id("loom"), id("heddle"), id("reed"), id("ghost")]
 
 /** What a compute unit lets out, by hand. */
 const outbox = () => {
@@ -65,6 +67,17 @@ const outbox = () => {
 const message = (target: Id.ProcessId, data = ""): Emissions.Emission => ({ kind: "message", target, data })
 const timer = (target: Id.ProcessId, due: number): Emissions.Emission => ({ kind: "timer", target, due })
 
+/** The void of a message to `target` with this id and pair number. */
+const voidOf = (entry: Id.Id, target: Id.ProcessId, pair: number): Emissions.Emission => ({
+  kind: "void",
+  target,
+  pair,
+  tags: [
+    ["Entry", entry],
+    ["Content-Hash", id("content")],
+  ],
+})
+
 interface Received {
   readonly source: Id.ProcessId
   readonly target: Id.ProcessId
@@ -90,16 +103,19 @@ const receiver = (...known: ReadonlyArray<Id.ProcessId>) => {
     const source = attestation.process
     const target = kind === "spawn" ? item.id : Id.fromBytes(item.target)
     const lane = `${source} ${target}`
-    const before = admitted.get(item.id)
+    const stood = kind === "void" ? (Tag.value(item.tags, "Entry") as Id.Id) : item.id // as `voidOf` makes it
+    const before = admitted.get(stood)
     if (before !== undefined) return Effect.succeed({ ...before, repeat: true })
     if (kind !== "spawn" && !slots.has(target)) return refuse("unknown process")
     if (kind === "timer" && at < due) return refuse("timer early")
-    if (kind === "message" && pair !== (last.get(lane) ?? 0) + 1) return refuse("pair out of order")
-    if (kind === "message") last.set(lane, pair)
+    const isNumbered = kind === "message" || kind === "void"
+    if (isNumbered && pair <= (last.get(lane) ?? 0)) return refuse("source forked")
+    if (isNumbered && pair !== (last.get(lane) ?? 0) + 1) return refuse("pair out of order")
+    if (isNumbered) last.set(lane, pair)
     const slot = slots.get(target) ?? 0
     slots.set(target, slot + 1)
     const accepted = { id: item.id, process: target, slot, timestamp: at, head: Bytes.empty, repeat: false }
-    admitted.set(item.id, accepted)
+    admitted.set(stood, accepted)
     log.push({ source, target, kind, pair, data: Bytes.toText(item.data) ?? "", at })
     return Effect.succeed(accepted)
   }
@@ -603,6 +619,126 @@ describe("a messenger that is started again", () => {
   )
 })
 
+describe("a void", () => {
+  const waiting = (undelivered: ReadonlyArray<Undelivered>) =>
+    undelivered.map(({ kind, slot, index }) => [kind, slot, index])
+  const numbers = (to: Receiver) => to.log.map(({ kind, pair }) => [kind, pair])
+
+  it.effect("goes in the place of the message that is held, and what stands behind that after it", () =>
+    Effect.gen(function* () {
+      const [from, to] = [outbox(), receiver(heddle)]
+      let isRefusing = true
+      to.before = () => (isRefusing ? to.refuse("bad reference") : Effect.void)
+      const { undelivered, entry } = yield* start(from, to)
+      const [a] = from.emit(loom, message(heddle, "a"), message(heddle, "b"))
+      yield* letRun
+      assert.deepStrictEqual(waiting(yield* undelivered), [
+        ["message", 0, 0],
+        ["message", 0, 1],
+      ])
+      const held = yield* entry({ source: loom, slot: 0, index: 0 })
+      assert.strictEqual(Result.getOrThrow(Item.decode(held!.entry.item)).id, a)
+      assert.strictEqual(held!.proof.length, from.releases[0]!.emitted[0]!.proof.length)
+      assert.isUndefined(yield* entry({ source: loom, slot: 0, index: 2 }))
+      isRefusing = false
+      from.emit(loom, voidOf(a!, heddle, 1))
+      yield* received(to, 2)
+      yield* letRun
+      assert.deepStrictEqual(numbers(to), [
+        ["void", 1],
+        ["message", 2],
+      ])
+      assert.deepStrictEqual(yield* undelivered, [])
+    }),
+  )
+
+  it.effect("goes before what has a higher number, and is held as a message is; also after a restart", () =>
+    Effect.gen(function* () {
+      const [from, to, store] = [outbox(), receiver(), StoreMemory.make()]
+      const first = yield* start(from, to, store)
+      const [, b] = from.emit(loom, message(heddle, "a"), message(heddle, "b"), message(heddle, "c"))
+      yield* letRun
+      from.emit(loom, voidOf(b!, heddle, 2))
+      yield* letRun
+      const left = [
+        ["message", 0, 0],
+        ["void", 1, 0],
+        ["message", 0, 2],
+      ]
+      assert.deepStrictEqual(waiting(yield* first.undelivered), left)
+      yield* first.stop
+      const second = yield* start(from, to, store)
+      yield* letRun
+      assert.deepStrictEqual(waiting(yield* second.undelivered), left)
+      second.arrived(to.spawn(heddle))
+      yield* received(to, 3)
+      yield* letRun
+      assert.deepStrictEqual(numbers(to), [
+        ["message", 1],
+        ["void", 2],
+        ["message", 3],
+      ])
+      assert.deepStrictEqual(yield* second.undelivered, [])
+    }),
+  )
+
+  it.effect("comes too late where the message is on its way, and is its repeat", () =>
+    Effect.gen(function* () {
+      const [from, to] = [outbox(), receiver(heddle)]
+      const slow = StoreProbe.barrier()
+      let isFirst = true
+      to.before = () => {
+        const waits = isFirst
+        isFirst = false
+        return waits ? slow.wait : Effect.void
+      }
+      const { undelivered } = yield* start(from, to)
+      const [a] = from.emit(loom, message(heddle, "a"), message(heddle, "b"))
+      yield* slow.reached
+      from.emit(loom, voidOf(a!, heddle, 1))
+      yield* letRun
+      yield* slow.open
+      yield* received(to, 2)
+      yield* letRun
+      assert.deepStrictEqual(datas(to), ["a", "b"])
+      assert.deepStrictEqual(yield* undelivered, [])
+    }),
+  )
+
+  it.effect("stands once for what was given up twice", () =>
+    Effect.gen(function* () {
+      const [from, to] = [outbox(), receiver()]
+      const { undelivered, arrived } = yield* start(from, to)
+      const [a] = from.emit(loom, message(heddle, "a"), message(heddle, "b"))
+      yield* letRun
+      from.emit(loom, voidOf(a!, heddle, 1), voidOf(a!, heddle, 1))
+      yield* letRun
+      assert.deepStrictEqual(waiting(yield* undelivered), [
+        ["void", 1, 1],
+        ["message", 0, 1],
+      ])
+      arrived(to.spawn(heddle))
+      yield* received(to, 2)
+      yield* letRun
+      assert.deepStrictEqual(yield* undelivered, [])
+    }),
+  )
+})
+
+it.effect("a source that has had two pasts is held and shown, and the clock does not ask again", () =>
+  Effect.gen(function* () {
+    const [from, to] = [outbox(), receiver(heddle)]
+    to.before = () => to.refuse("source forked")
+    const { undelivered } = yield* start(from, to)
+    from.emit(loom, message(heddle, "a"))
+    yield* letRun
+    yield* TestClock.adjust("1 day")
+    yield* letRun
+    assert.strictEqual(to.submits, 1)
+    assert.include((yield* undelivered)[0]?.reason, "source forked")
+  }),
+)
+
 describe("a messenger that crashes", () => {
   /**
    * A life of a few pairs with a spawn, timers, targets that come late and refusals that pass. `crash` is asked before
@@ -647,10 +783,13 @@ describe("a messenger that crashes", () => {
     from.emit(loom, { kind: "spawn" }, message(child!, "c1"), message(reed, "r1"), timer(loom, 400))
     yield* settle
     from.emit(reed, message(heddle, "h1"), message(loom, "l1"))
+    const [given] = from.emit(loom, message(ghost, "x1"), message(ghost, "x2"))
     from.emit(loom, message(heddle, "g1"), message(child!, "c2"))
     yield* settle
     from.emit(reed, message(heddle, "h2"), timer(reed, 3_000))
+    from.emit(loom, voidOf(given!, ghost, 1), message(ghost, "x3"))
     yield* settle
+    messenger.arrived(to.spawn(ghost))
     messenger.arrived(to.spawn(heddle))
     from.emit(loom, message(reed, "r2"))
     yield* settle
@@ -682,7 +821,16 @@ describe("a messenger that crashes", () => {
     const [first, second] = [of(loom, loom, "timer"), of(reed, reed, "timer")]
     assert.deepStrictEqual([first.length, second.length], [1, 1])
     assert.isTrue(Number(first[0]) >= 400 && Number(second[0]) >= 3_000)
-    assert.strictEqual(to.log.length, 11)
+    // Given up or delivered, as it came, and the number taken once.
+    const ghosts = to.log.filter(({ target }) => target === ghost)
+    assert.deepStrictEqual(
+      [ghosts.map(({ pair }) => pair), datas(to, ghost).slice(1)],
+      [
+        [1, 2, 3],
+        ["x2", "x3"],
+      ],
+    )
+    assert.strictEqual(to.log.length, 14)
   }
 
   it.effect("at any step of its work delivers all of it, each once and in the order of its pair", () =>

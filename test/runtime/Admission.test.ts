@@ -4,9 +4,11 @@ import * as HashMap from "effect/HashMap"
 import * as Result from "effect/Result"
 import * as fc from "fast-check"
 import * as Admission from "../../runtime/Admission.ts"
+import * as Drop from "../../runtime/Drop.ts"
 import * as Id from "../../runtime/Id.ts"
 import * as Message from "../../runtime/Message.ts"
 import * as OutboxItem from "../../runtime/OutboxItem.ts"
+import * as OutboxProof from "../../runtime/OutboxProof.ts"
 import * as Emitted from "../support/Emitted.ts"
 import * as Unsigned from "../support/Unsigned.ts"
 
@@ -160,16 +162,16 @@ describe("a message that a process emitted", () => {
     assert.strictEqual(by(a, b, c), "admitted")
   })
 
-  it("has the pair number after the last of its source, from 1 on", () => {
+  it("has the pair number after the last of its source, from 1 on; one that has been given is of another past", () => {
     const at = (state: Admission.LogState, number: number) =>
       refusal(state, { message, voucher: proven({ pair: number }) })
     assert.deepStrictEqual(
       [0, 1, 2].map((n) => at(log, n)),
-      ["pair out of order", "admitted", "pair out of order"],
+      ["source forked", "admitted", "pair out of order"],
     )
     assert.deepStrictEqual(
       [6, 7, 8, 9].map((n) => at(pair(7), n)),
-      ["pair out of order", "pair out of order", "admitted", "pair out of order"],
+      ["source forked", "source forked", "admitted", "pair out of order"],
     )
     const next = admitted(pair(7), { message, voucher: proven({ pair: 8 }) })
     assert.deepStrictEqual(HashMap.toEntries(next.pairs), [[source, 8]])
@@ -188,6 +190,82 @@ describe("a message that a process emitted", () => {
       ]),
     )
   })
+})
+
+describe("a void", () => {
+  const [entry] = Emitted.emit({ source, slot: 1, emissions: [{ kind: "message", target: process }] }, [])
+  const tags = [
+    ["Entry", entry!.item.id],
+    ["Content-Hash", id("content")],
+  ] as const
+  const of = (...some: Unsigned.Tags) =>
+    Emitted.emit({ source, slot: 2, emissions: [{ kind: "void", target: process, tags: some }] }, [])[0]!
+      .message
+  const pair = (last: number) => ({ ...log, pairs: HashMap.set(log.pairs, source, last) })
+  const at = (last: number, fields: Partial<Admission.Proven> = {}, message = of(...tags)) =>
+    refusal(pair(last), { message, voucher: proven({ kind: "void", pair: 8, ...fields }) })
+
+  it("takes the number of what it stands for, where that is the next", () => {
+    assert.deepStrictEqual(
+      [6, 7, 8].map((last) => at(last)),
+      ["pair out of order", "admitted", "source forked"],
+    )
+    const next = admitted(pair(7), { message: of(...tags), voucher: proven({ kind: "void", pair: 8 }) })
+    assert.deepStrictEqual(HashMap.toEntries(next.pairs), [[source, 8]])
+  })
+
+  it("needs attestors as a message does", () => assert.strictEqual(at(7, { attestors: [a] }), "not attested"))
+
+  it("names what it stands for", () => {
+    assert.strictEqual(at(7, {}, of()), "bad proof")
+    assert.strictEqual(at(7, {}, of(tags[0])), "bad proof")
+    assert.strictEqual(at(7, {}, of(tags[1])), "bad proof")
+  })
+
+  it("is the repeat of what it stands for", () =>
+    assert.strictEqual(
+      refusal(pair(8), { message: of(...tags), voucher: proven({ kind: "void", pair: 8 }), seen: "repeat" }),
+      "repeat",
+    ))
+})
+
+describe("a drop", () => {
+  const [entry] = Emitted.emit(
+    { source: process, slot: 1, emissions: [{ kind: "message", target: source }] },
+    [],
+  )
+  const data = Drop.data(entry!.item.bytes, OutboxProof.encode(entry!.proof))
+  const said = (owner: string) =>
+    Unsigned.message(process, {
+      owner,
+      tags: [
+        ["Action", "Drop"],
+        ["Entry", entry!.item.id],
+      ],
+      data,
+    })
+  const [message, unit] = [said("ada"), id("Scheduler")]
+  const { claims: _, ...dropped } = Result.getOrThrow(Drop.open(message))
+  const good = Result.succeed({ ...dropped, attestors: [unit] })
+  const by = (
+    of: Message.Message,
+    drop: NonNullable<Extract<Candidate["voucher"], { signed: true }>["drop"]>,
+  ) => ask(log, { message: of, voucher: { signed: true, drop } })
+
+  it("by the owner is admitted where a unit that runs the process attested what it gives up", () => {
+    assert.isTrue(Result.isSuccess(by(message, good)))
+    const unattested = by(message, Result.succeed({ ...dropped, attestors: [a, b, c] }))
+    const nothing = by(message, Result.fail(new Drop.DropInvalid({ detail: "it is a timer" })))
+    assert.deepStrictEqual(
+      [unattested, nothing].map((found) => Result.isFailure(found) && found.failure.message),
+      [`bad drop: its proof needs the word of one of ${unit}`, "bad drop: it is a timer"],
+    )
+  })
+
+  it("by anybody else is a message like any other", () =>
+    assert.isTrue(
+      Result.isSuccess(by(said("eve"), Result.fail(new Drop.DropInvalid({ detail: "nothing" })))),
+    ))
 })
 
 describe("a timer", () => {

@@ -167,7 +167,7 @@ describe("OutboxProof", () => {
       [Bytes.empty, "ends early"],
       [Bytes.concat([bytes, Bytes.u8(0)]), "1 bytes follow"],
       [bytes.with(0, 2), "version 2"],
-      [bytes.with(13, 3), "a message, a spawn or a timer"],
+      [bytes.with(13, 4), "a message, a spawn, a timer or a void"],
       [numbers(1), "2^53"],
       [numbers(14), "2^53"],
       [numbers(22), "2^53"],

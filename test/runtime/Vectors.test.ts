@@ -11,6 +11,7 @@ import * as Assignment from "../../runtime/Assignment.ts"
 import * as Attestation from "../../runtime/Attestation.ts"
 import * as Batch from "../../runtime/Batch.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
+import * as Drop from "../../runtime/Drop.ts"
 import * as Hash from "../../runtime/Hash.ts"
 import * as Id from "../../runtime/Id.ts"
 import * as Item from "../../runtime/Item.ts"
@@ -20,6 +21,7 @@ import * as OutboxProof from "../../runtime/OutboxProof.ts"
 import * as Outcome from "../../runtime/Outcome.ts"
 import * as Process from "../../runtime/Process.ts"
 import * as SignatureType from "../../runtime/SignatureType.ts"
+import * as Void from "../../runtime/Void.ts"
 import * as Equivocation from "../../scheduler-unit/Equivocation.ts"
 import type { order } from "../vectors/makeOrder.ts"
 import type { outbox } from "../vectors/makeOutbox.ts"
@@ -138,8 +140,11 @@ describe("spec/vectors/order.json", () => {
   })
 
   it("has a case for each line of the table, as many refused as admitted", () => {
-    const lines = Array.from({ length: 16 }, (_, i) => i + 2)
-    assert.deepStrictEqual([...new Set(admission.map(({ line }) => line))], lines)
+    const lines = Array.from({ length: 18 }, (_, i) => i + 2)
+    assert.deepStrictEqual(
+      [...new Set(admission.map(({ line }) => line))].toSorted((a, b) => a - b),
+      lines,
+    )
     assert.isAtLeast(
       admission.filter(({ valid }) => !valid).length,
       admission.filter(({ valid }) => valid).length,
@@ -235,7 +240,7 @@ describe("spec/vectors/outcome.json", () => {
 })
 
 describe("spec/vectors/outbox.json", () => {
-  const { secrets, proofs, cron } = own<ReturnType<typeof outbox>>("outbox.json")
+  const { secrets, proofs, repeats, drops, cron } = own<ReturnType<typeof outbox>>("outbox.json")
   const steps = [
     "field",
     "another process",
@@ -245,6 +250,12 @@ describe("spec/vectors/outbox.json", () => {
     "outside its tree",
     "not in the outcomes",
   ]
+
+  const isGood = ({ signatureType, owner, root, signature }: OutboxProof.Claim): boolean => {
+    const type = SignatureType.find(signatureType)!
+    const bytes = Attestation.signingBytes(root)
+    return Claim.holds({ type, owner, context: "heddle/attestation/1", bytes, signature })
+  }
 
   it("has as many invalid as valid proofs, one at least for each step, of the keys that the seeds give", () => {
     const bad = proofs.filter(({ valid }) => !valid)
@@ -267,12 +278,7 @@ describe("spec/vectors/outbox.json", () => {
         assert.isTrue(Result.isSuccess(decoded))
         assert.strictEqual(Bytes.toBase64Url(OutboxProof.encode(Result.getOrThrow(decoded))), each.proof)
         const { claims, ...found } = Result.getOrThrow(opened!)
-        const good = claims.filter(({ signatureType, owner, root, signature }) => {
-          const type = SignatureType.find(signatureType)!
-          const bytes = Attestation.signingBytes(root)
-          return Claim.holds({ type, owner, context: "heddle/attestation/1", bytes, signature })
-        })
-        const attestors = [...new Set(good.map(({ owner }) => Bytes.toBase64Url(owner)))]
+        const attestors = [...new Set(claims.filter(isGood).map(({ owner }) => Bytes.toBase64Url(owner)))]
         assert.deepEqual({ ...found, attestors }, each.shows)
         return
       }
@@ -282,6 +288,39 @@ describe("spec/vectors/outbox.json", () => {
           opened !== undefined && Result.isFailure(opened) ? opened.failure : "",
           steps[each.fails - 1]!,
         )
+    })
+
+  it("has items that are repeats of those named alike, and of no others", () => {
+    for (const { name, item, proof, repeatKey, contentHash } of repeats) {
+      const message = Result.getOrThrow(Result.flatMap(Item.decode(hex(item)), Message.parse))
+      const found = Void.identity(message, base64(proof))
+      assert.deepStrictEqual([found.repeatKey, found.contentHash].map(Bytes.toHex), [repeatKey, contentHash])
+      for (const other of repeats)
+        assert.strictEqual(other.repeatKey === repeatKey, other.name === name, `${name}, ${other.name}`)
+    }
+    assert.strictEqual(repeats.length, 4)
+  })
+
+  it("has as many drops that give up nothing as such that do, or more", () =>
+    assert.isAtLeast(drops.filter(({ valid }) => !valid).length, drops.filter(({ valid }) => valid).length))
+
+  for (const each of drops)
+    it(`${each.valid ? "drops" : "drops nothing"}: ${each.name}`, () => {
+      const message = Result.getOrThrow(Result.flatMap(Item.decode(hex(each.item)), Message.parse))
+      assert.isTrue(Drop.is(message))
+      const opened = Drop.open(message)
+      if (!("shows" in each))
+        return assert.include(Result.isFailure(opened) ? opened.failure.message : "it does", each.fails)
+      const { claims, contentHash, reference, ...found } = Result.getOrThrow(opened)
+      assert.deepStrictEqual(
+        {
+          ...found,
+          contentHash: Bytes.toHex(contentHash),
+          reference: reference ?? "",
+          attestors: claims.filter(isGood).map(({ owner }) => Bytes.toBase64Url(owner)),
+        },
+        each.shows,
+      )
     })
 
   it("has cron messages that follow from the spawn", () => {

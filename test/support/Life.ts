@@ -65,11 +65,12 @@ export const make = (
     slot++
     const given = typeof said === "string" ? { action: said } : said
     const { timestamp: at = timestamp + 1_000, inadmissible, pair, cron, upgrade, root = true } = given
-    const { referenced } = given
+    const { referenced, drop, void: voided } = given
     timestamp = at
     const head = Unsigned.hash(`${name} head ${slot}`)
     const item = slot === 0 ? spawn.item.bytes : itemOf(given)
-    return { slot, timestamp, head, item, data: referenced, inadmissible, pair, cron, upgrade, root }
+    const noted = { inadmissible, pair, cron, upgrade, drop, void: voided }
+    return { slot, timestamp, head, item, data: referenced, ...noted, root }
   }
   return {
     process,

@@ -187,7 +187,7 @@ const turns = () => {
     ["outcomes by 2", make([[{ ...left, flag: 2 }]]), "not canonical"],
     ["a reason that no turn fails for", only(error("tired")), "not canonical"],
     ["a reason of no text", only(error("")), "not canonical"],
-    ["an entry of kind 3", only({ ...bare, outbox: [outbox] }, { kind: 3 }), "not canonical"],
+    ["an entry of kind 4", only({ ...bare, outbox: [outbox] }, { kind: 4 }), "not canonical"],
     ["1,025 entries announced", only({ ...bare, outbox: [outbox] }, { entries: 1_025 }), "not canonical"],
     [
       "a text that is not UTF-8",

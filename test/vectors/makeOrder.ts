@@ -220,6 +220,15 @@ const admission = () => {
   const emit = (from: Bytes, fields: Omit<Reference.Fields, "type" | "owner">) =>
     Log.outboxItem(from, filler("head", 32), 0, fields)
   const emitted = emit(source, { target: process, ...message("Message") })
+  const stood = emit(source, {
+    target: process,
+    ...message("Message", [
+      ["Action", "Void"],
+      ["Entry", base64(Log.itemId(emitted))],
+      ["Content-Hash", base64(filler("content", 32))],
+      ["Reason", "nobody is there"],
+    ]),
+  })
   const timer = emit(process, { target: process, ...message("Message") })
   const child = emit(source, message("Process", spawnTags))
   const unruly = signed({
@@ -312,12 +321,28 @@ const admission = () => {
     of(15, "spawn by a process, attested by units that it names", "admitted", empty, child, {
       voucher: proven({ kind: "spawn", pair: 0 }),
     }),
-    of(16, "pair number 0", "pair out of order", log, emitted, { voucher: proven({ pair: 0 }) }),
-    of(16, "pair number 2 first", "pair out of order", log, emitted, { voucher: proven({ pair: 2 }) }),
-    of(16, "pair number 4 again", "pair out of order", pairs, emitted, { voucher: proven({ pair: 4 }) }),
-    of(16, "pair number 6 after 4", "pair out of order", pairs, emitted, { voucher: proven({ pair: 6 }) }),
-    of(17, "pair number 1 first", "admitted", log, emitted, { voucher: proven({}) }),
-    of(17, "pair number 5 after 4", "admitted", pairs, emitted, { voucher: proven({ pair: 5, ...two }) }),
+    of(16, "void that names no message", "bad proof", pairs, emitted, {
+      voucher: proven({ kind: "void", pair: 5 }),
+    }),
+    of(17, "pair number 0", "source forked", log, emitted, { voucher: proven({ pair: 0 }) }),
+    of(17, "pair number 4 again", "source forked", pairs, emitted, { voucher: proven({ pair: 4 }) }),
+    of(17, "void of pair number 4", "source forked", pairs, stood, {
+      voucher: proven({ kind: "void", pair: 4 }),
+    }),
+    of(18, "pair number 2 first", "pair out of order", log, emitted, { voucher: proven({ pair: 2 }) }),
+    of(18, "pair number 6 after 4", "pair out of order", pairs, emitted, { voucher: proven({ pair: 6 }) }),
+    of(18, "void of pair number 6 after 4", "pair out of order", pairs, stood, {
+      voucher: proven({ kind: "void", pair: 6 }),
+    }),
+    of(19, "pair number 1 first", "admitted", log, emitted, { voucher: proven({}) }),
+    of(19, "pair number 5 after 4", "admitted", pairs, emitted, { voucher: proven({ pair: 5, ...two }) }),
+    of(19, "void of pair number 5 after 4", "admitted", pairs, stood, {
+      voucher: proven({ kind: "void", pair: 5 }),
+    }),
+    of(4, "void of a message that was admitted", "repeat", pairs, stood, {
+      voucher: proven({ kind: "void", pair: 4 }),
+      seen: "repeat",
+    }),
   ]
 }
 

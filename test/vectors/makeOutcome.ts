@@ -50,6 +50,8 @@ const outcomes: Readonly<Record<string, Log.Outcome>> = {
   "its pair number another": { ...bare, outbox: [{ ...entry, pair: 2 }] },
   "a spawn": { ...bare, outbox: [{ ...entry, kind: "spawn", pair: 0 }] },
   "a timer": { ...bare, outbox: [{ ...entry, kind: "timer", pair: 0, due: 1_700_000_000_000 }] },
+  "a void": { ...bare, outbox: [{ ...entry, kind: "void" }] },
+  "a slot that a void has": { ...bare, error: { reason: "void", message: "no" } },
   "three entries": { ...bare, outbox: [entry, { ...entry, kind: "spawn", pair: 0 }, { ...entry, pair: 2 }] },
 }
 

@@ -124,7 +124,7 @@ const outcome = (of: Log.Outcome, { kind, entries }: Group): Bytes =>
     ]),
     number(entries ?? of.outbox.length, 4),
     ...of.outbox.flatMap((one) => [
-      number(kind ?? ["message", "spawn", "timer"].indexOf(one.kind), 1),
+      number(kind ?? Log.kinds.indexOf(one.kind), 1),
       number(one.pair, 8),
       number(one.due, 8),
       block(one.item),

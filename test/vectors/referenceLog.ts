@@ -83,7 +83,7 @@ export const cronItem = (process: Bytes, name: string, count: number): Bytes =>
 
 /** 04 §3. */
 export interface Entry {
-  readonly kind: "message" | "spawn" | "timer"
+  readonly kind: "message" | "spawn" | "timer" | "void"
   readonly pair: number
   readonly due: number
   readonly item: Bytes
@@ -99,7 +99,8 @@ export interface Outcome {
   readonly outbox: ReadonlyArray<Entry>
 }
 
-const kinds = ["message", "spawn", "timer"]
+/** By their byte. */
+export const kinds = ["message", "spawn", "timer", "void"]
 
 export const entryValue = ({ kind, pair, due, item }: Entry): Bytes =>
   tagged(
