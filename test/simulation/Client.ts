@@ -11,9 +11,10 @@ import * as SignedItem from "../../identity/SignedItem.ts"
 import type { Answered, MessengerUnit } from "../../messenger-unit/MessengerUnit.ts"
 import type { Refused } from "../../runtime/Admission.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
+import * as Drop from "../../runtime/Drop.ts"
 import * as Hash from "../../runtime/Hash.ts"
 import * as Id from "../../runtime/Id.ts"
-import type * as Item from "../../runtime/Item.ts"
+import * as Item from "../../runtime/Item.ts"
 import * as Message from "../../runtime/Message.ts"
 import * as Module from "../../runtime/Module.ts"
 import type { Accepted } from "../../scheduler-unit/SchedulerUnit.ts"
@@ -23,7 +24,7 @@ import type * as Luck from "./Luck.ts"
 import { lost, type Machine } from "./Machine.ts"
 import type { Seen } from "./Seen.ts"
 import type { Keys } from "./SeededKeys.ts"
-import type { Look, Operation, Plan } from "./Workload.ts"
+import { callers, type Look, type Operation, type Plan } from "./Workload.ts"
 
 export type Door = MessengerUnit["Service"]
 
@@ -128,22 +129,28 @@ export class Client {
     return { target: Id.toBytes(process), tags: all, data: Bytes.fromText(data) }
   }
 
+  #spawn(by: number, salt: string, quorum: number, cronSeconds?: number): Item.Item {
+    const { scheduler, units } = this.#town
+    const named = units.length > 1 ? units.slice(0, 2 * quorum - 1) : []
+    const tags = [
+      ...Message.protocolTags("Process"),
+      { name: "Module", value: Module.id(Guest.programs[0]!) },
+      { name: "Scheduler", value: scheduler },
+      ...named.map((value) => ({ name: "Compute", value })),
+    ]
+    if (cronSeconds !== undefined) tags.push({ name: "Cron-Interval", value: `${cronSeconds}-seconds` })
+    return this.#sign(by, salt, { tags, data: Bytes.empty })
+  }
+
+  /** The process to which a message is said that is given up. */
+  #latecomer({ number, by, quorum }: Extract<Operation, { kind: "drop" }>): Item.Item {
+    return this.#spawn(by, `latecomer ${number}`, quorum)
+  }
+
   #item(operation: Operation): Item.Item | undefined {
     const { number, by, kind } = operation
     const name = `operation ${number}`
-    if (kind === "spawn") {
-      const { scheduler, units } = this.#town
-      const named = units.length > 1 ? units.slice(0, 2 * operation.quorum - 1) : []
-      const tags = [
-        ...Message.protocolTags("Process"),
-        { name: "Module", value: Module.id(Guest.programs[0]!) },
-        { name: "Scheduler", value: scheduler },
-        ...named.map((value) => ({ name: "Compute", value })),
-      ]
-      if (operation.cronSeconds !== undefined)
-        tags.push({ name: "Cron-Interval", value: `${operation.cronSeconds}-seconds` })
-      return this.#sign(by, name, { tags, data: Bytes.empty })
-    }
+    if (kind === "spawn") return this.#spawn(by, name, operation.quorum, operation.cronSeconds)
     if (kind === "look") return undefined
     if (kind === "repeat" || kind === "anchor") {
       const earlier = this.jobs.find((job) => job.operation.number === operation.of)
@@ -164,9 +171,13 @@ export class Client {
         name,
         this.#message(process, "Upgrade", "", { Module: Module.id(Guest.programs[operation.program]!) }),
       )
-    const script = kind === "say" ? this.#script(operation.plan) : []
+    const script = kind === "say" ? [...this.#script(operation.plan)] : []
+    if (kind === "drop") {
+      const { id } = this.#latecomer(operation)
+      script.push(["send", id, []], ["ask", id, []], ["send", id, []])
+    }
     const item = this.#sign(by, name, this.#message(process, "Do", JSON.stringify(script)))
-    if (kind === "say") return item
+    if (kind === "say" || kind === "drop") return item
     // Forged: the data is not what was signed.
     const bytes = Bytes.copy(item.bytes)
     bytes[bytes.length - 1]! ^= 1
@@ -237,10 +248,58 @@ export class Client {
         see({ machine: machine.name, kind: "accepted", item: bytes, accepted })
         const { process, slot } = accepted
         if (slot === 0 && !this.#spawned.includes(process)) this.#spawned.push(process)
+        if (operation.kind === "drop") this.#drop(job, operation, process, slot)
         if (operation.kind === "say" && !operation.waits)
           return this.#look(job, operation.look, process, slot)
         this.#answer(job, process, slot)
       },
+    )
+  }
+
+  /** Gives up one of the messages that a slot emitted, where it still waits, and brings about whom they are for. */
+  #drop(job: Job, operation: Extract<Operation, { kind: "drop" }>, source: Id.ProcessId, slot: number): void {
+    const { loop } = this.#town
+    const { number, index, dropMs, spawnMs, byOwner } = operation
+    job.open += 2
+    const sent = (what: string, item: Item.Item): void =>
+      this.#ask(
+        what,
+        (door) => door.send(item.bytes),
+        (done) => {
+          if (Result.isFailure(done) && done.failure._tag === "Refused") job.refused = done.failure
+          if (Result.isSuccess(done))
+            this.#town.see({
+              machine: this.#town.machine.name,
+              kind: "accepted",
+              item: item.bytes,
+              accepted: done.success,
+            })
+          job.open--
+        },
+      )
+    loop.after(this.#life, spawnMs, () => sent(`latecomer of ${number}`, this.#latecomer(operation)))
+    const look = () =>
+      this.#ask(
+        `what operation ${number} drops`,
+        (door) => Effect.andThen(door.turn(source, slot), () => door.outboxEntry({ source, slot, index })),
+        (found) => {
+          if (Result.isFailure(found) || found.success === undefined) return void job.open--
+          const { entry, proof } = found.success
+          const dropped = Result.getOrThrow(Item.decode(entry.item)).id
+          const owner = this.#ownerOf(source)
+          const by = byOwner ? owner : (owner + 1) % callers
+          const { target, tags } = this.#message(source, "Drop", "")
+          const fields = { target, tags: [...tags, ...Drop.tags(dropped, "given up")] }
+          const data = Drop.data(entry.item, proof)
+          sent(`drop of ${number}`, this.#sign(by, `drop ${number}`, { ...fields, data }))
+        },
+      )
+    loop.after(this.#life, dropMs, look)
+  }
+
+  #ownerOf(process: Id.ProcessId): number {
+    return this.#signerOf(
+      this.jobs.find(({ accepted: [first] }) => first?.slot === 0 && first.process === process)!,
     )
   }
 

@@ -18,6 +18,7 @@ import * as Table from "../../runtime/Table.ts"
 import * as Waiters from "../../runtime/Waiters.ts"
 import type { AssignmentLog } from "../../scheduler-unit/AssignmentLog.ts"
 import { message } from "../support/Unsigned.ts"
+import * as PlantedVoids from "./PlantedVoids.ts"
 import type { Pieces } from "./SimulatedNode.ts"
 import { tablesOf } from "./StoreSimulated.ts"
 import type { Planted } from "./World.ts"
@@ -345,4 +346,5 @@ export const bugs: ReadonlyArray<Bug> = [
       }),
     }),
   },
+  ...PlantedVoids.bugs,
 ]

@@ -44,6 +44,18 @@ export type Operation = Timed &
     | { readonly kind: "forge"; readonly target: number }
     | { readonly kind: "look"; readonly target: number; readonly look: Look }
     | { readonly kind: "upgrade"; readonly target: number; readonly program: number }
+    /** Lets a process speak to one that is not there yet, gives up one of its messages, and spawns that one. */
+    | {
+        readonly kind: "drop"
+        readonly target: number
+        /** Which of the messages: one that is sent, one that asks. */
+        readonly index: number
+        readonly byOwner: boolean
+        readonly quorum: number
+        /** ms after the first message. */
+        readonly dropMs: number
+        readonly spawnMs: number
+      }
   )
 
 export const callers = 3
@@ -74,7 +86,7 @@ export interface Shape {
 export const make = (luck: Luck.Luck, { operations, spanMs, units }: Shape): ReadonlyArray<Operation> => {
   const spawnsFirst = 2 + luck.below(2)
   const times = Array.from({ length: operations }, () => luck.below(spanMs)).toSorted((a, b) => a - b)
-  return times.map((at, number): Operation => {
+  const all = times.map((at, number): Operation => {
     const timed = { number, at: number < spawnsFirst ? 0 : at, by: luck.below(callers) }
     const [target, of, dice] = [luck.below(100), luck.below(Math.max(1, number)), luck.below(20)]
     const plan = planOf(luck, 1 + luck.below(2))
@@ -90,4 +102,17 @@ export const make = (luck: Luck.Luck, { operations, spanMs, units }: Shape): Rea
       ? { ...timed, kind: "look", target, look }
       : { ...timed, kind: "upgrade", target, program: luck.below(2) }
   })
+  const drops = Array.from({ length: luck.below(3) }, (_, i): Operation => ({
+    number: operations + i,
+    at: luck.below(spanMs),
+    by: luck.below(callers),
+    kind: "drop",
+    target: luck.below(100),
+    index: luck.below(2),
+    byOwner: luck.chance(0.8),
+    quorum: 1 + luck.below(units),
+    dropMs: luck.below(1_000),
+    spawnMs: luck.below(2_000),
+  }))
+  return [...all, ...drops]
 }

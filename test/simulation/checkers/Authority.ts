@@ -13,6 +13,7 @@ import * as Message from "../../../runtime/Message.ts"
 import * as OutboxProof from "../../../runtime/OutboxProof.ts"
 import * as Process from "../../../runtime/Process.ts"
 import * as SignatureType from "../../../runtime/SignatureType.ts"
+import * as Tag from "../../../runtime/Tag.ts"
 import type { LogEntry } from "../../../scheduler-unit/SchedulerUnit.ts"
 import type { Make } from "../Checker.ts"
 
@@ -44,6 +45,11 @@ export const make: Make = ({ places, keys }, fail) => {
     if (believed < quorum) fail(`${where}: ${believed} units of those it believes signed it, not ${quorum}`)
   }
 
+  const isOwnersDrop = ({ owner }: Process.Process, item: Item.Item): boolean =>
+    item.type !== SignatureType.outbox &&
+    Message.from(item) === owner &&
+    Tag.value(item.tags, "Action") === "Drop"
+
   const checkSigned = (where: string, item: Item.Item) => {
     const verified = Effect.runSync(Effect.result(keys.verifier.verifyItem(item)))
     if (Result.isFailure(verified)) fail(`${where}: ${verified.failure.message}`)
@@ -62,6 +68,8 @@ export const make: Make = ({ places, keys }, fail) => {
             fail(`${where} was let in: ${outcomes[slot].outcome.error.message}`)
           const item = Result.getOrThrow(Item.decode(entry.item))
           process ??= Result.getOrThrow(Result.flatMap(Message.parse(item), Process.fromSpawn))
+          const voids = (outcomes[slot]?.outcome.outbox ?? []).filter(({ kind }) => kind === "void").length
+          if (voids > 0 && !isOwnersDrop(process, item)) fail(`${where}: its owner gave nothing up`)
           if (item.type !== SignatureType.outbox) checkSigned(where, item)
           else if (entry.proof.length > 0) checkProof(process, where, entry)
         }

@@ -6,7 +6,9 @@ import * as Result from "effect/Result"
 import * as Bytes from "../../../runtime/Bytes.ts"
 import * as Id from "../../../runtime/Id.ts"
 import * as Item from "../../../runtime/Item.ts"
+import * as Message from "../../../runtime/Message.ts"
 import * as OutboxProof from "../../../runtime/OutboxProof.ts"
+import * as Void from "../../../runtime/Void.ts"
 import { nobody } from "../Client.ts"
 import type { Evidence, Make, Place } from "../Checker.ts"
 import type { Durable } from "../Durable.ts"
@@ -14,13 +16,19 @@ import type { State } from "../Guest.ts"
 
 type Fail = (detail: string) => never
 
-/** Slots with an item, by its id, those that were not admissible left out. */
+/** The message whose number an item of a log takes: its own, or that of the message for which a void stands. */
+const takenBy = (item: Item.Item, proof: Uint8Array): Id.Id =>
+  OutboxProof.kindOf(proof) === "void"
+    ? Result.getOrThrow(Result.map(Message.parse(item), (message) => Void.read(message)!.entry))
+    : item.id
+
+/** Slots with an item, or with the void of it, by its id, those that were not admissible left out. */
 const slotsById = ({ entries, turns }: Durable, process: Id.ProcessId) => {
   const found = new Map<Id.Id, Array<number>>()
   const outcomes = turns(process)
-  for (const [slot, { item }] of entries(process).entries()) {
+  for (const [slot, { item, proof }] of entries(process).entries()) {
     if (outcomes[slot]?.outcome.error?.reason === "inadmissible") continue
-    const { id } = Result.getOrThrow(Item.decode(item))
+    const id = takenBy(Result.getOrThrow(Item.decode(item)), proof)
     found.set(id, [...(found.get(id) ?? []), slot])
   }
   return found
@@ -37,6 +45,7 @@ const checkEmitted = (read: Durable, isComplete: boolean, fail: Fail) => {
     const last = new Map<Id.ProcessId, number>()
     for (const { outcome } of read.turns(process))
       for (const { kind, item, pair } of outcome.outbox) {
+        if (kind === "void") continue // where it came, and once, is seen at the message for which it stands
         const { id, target: to } = Result.getOrThrow(Item.decode(item))
         const target = kind === "spawn" ? id : Id.fromBytes(to)
         if (target === nobody) continue
@@ -72,7 +81,9 @@ const checkPairs = (read: Durable, fail: Fail) => {
     for (const [slot, { proof }] of read.entries(process).entries()) {
       if (proof.length === 0 || turns[slot]?.outcome.error?.reason === "inadmissible") continue
       const { kind, pair, attestation } = Result.getOrThrow(OutboxProof.decode(proof))
-      if (kind !== "message") continue
+      if (kind !== "message" && kind !== "void") continue
+      if ((kind === "void") !== (turns[slot]?.outcome.error?.reason === "void") && turns[slot] !== undefined)
+        fail(`process ${process} slot ${slot}: a ${kind} came to ${turns[slot]?.outcome.error?.reason}`)
       const last = pairs.get(attestation.process) ?? 0
       if (pair !== last + 1)
         fail(`process ${process} slot ${slot}: ${pair} of ${attestation.process} after ${last}`)
@@ -101,6 +112,7 @@ const checkJobs = ({ jobs }: Evidence, read: Durable, fail: Fail) => {
       if (process !== first!.process || slot !== first!.slot) fail(`${name} has two slots`)
     if (operation.kind === "forge" && first !== undefined) fail(`${name} was accepted`)
     const isGood = ["spawn", "say"].includes(operation.kind) && !isContested(jobs, item)
+    if (operation.kind === "drop" && refused !== undefined) fail(`${name}: ${refused.message}`)
     if (isGood && refused !== undefined) fail(`${name} was refused: ${refused.message}`)
     const texts = new Set(answers.map(({ result }) => JSON.stringify(result)))
     if (texts.size > 1) fail(`${name} was answered in two ways: ${[...texts].join(" ")}`)
