@@ -201,7 +201,6 @@ export const make = Effect.gen(function* () {
         arrived(sent.success)
         return yield* delivered(parcel)
       }
-      if (lane.parcels[0] !== parcel) return
       const backOff = Math.min(Limit.deliveryRetryMsMin * 2 ** tries, Limit.deliveryRetryMsMax)
       yield* wait(lane, sent.failure.message, passing.has(sent.failure.reason) ? backOff : undefined)
     }

@@ -124,6 +124,9 @@ export const cronOf = (process: Process.Process, message: Message.Message) => {
 const count = <K>(counters: HashMap.HashMap<K, number>, key: K): number =>
   Option.getOrElse(HashMap.get(counters, key), () => 0)
 
+/** The last pair number that was admitted from a source. */
+export const lastOf = (pairs: LogState["pairs"], source: Id.ProcessId): number => count(pairs, source)
+
 const believed = (process: Process.Process, proven: Proven): boolean =>
   process.authority.units.filter((unit) => proven.attestors.includes(unit)).length >= process.authority.quorum
 
@@ -198,7 +201,7 @@ export const admit = (
   if (proven.kind === "spawn") return Result.succeed(next)
   if (proven.kind === "void" && Void.read(message) === undefined)
     return refuse("bad proof", "it is proven as a void and does not name the message that it stands for")
-  const last = count(log.pairs, proven.source)
+  const last = lastOf(log.pairs, proven.source)
   if (proven.pair <= last)
     return refuse(
       "source forked",

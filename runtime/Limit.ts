@@ -167,6 +167,17 @@ export const verifiedItemBytesMax = 64 * 1024
 export const deliveryRetryMsMin = 100
 export const deliveryRetryMsMax = 60_000
 
+/**
+ * Messages of a pair that wait for those before them: how far ahead of the last one, which is how many of a pair too; how
+ * many in all, and their bytes. Whoever sends more than this in disorder sends again.
+ */
+export const pairsAheadMax = 64
+export const earlyMessagesMax = 4_096
+export const earlyMessagesBytesMax = 64 * 1024 * 1024
+
+/** Milliseconds that one of them waits: what comes later than this is not on its way any more. */
+export const earlyMessageMsMax = 1_000
+
 /** Outbox entries in delivery at once. */
 export const deliveriesInFlightMax = 1_024
 

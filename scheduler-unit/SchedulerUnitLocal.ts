@@ -6,6 +6,7 @@
  * slots it named, and their numbers are given again.
  */
 import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
@@ -14,7 +15,7 @@ import * as Schedule from "effect/Schedule"
 import { Signer } from "../identity/Signer.ts"
 import { Verifier } from "../identity/Verifier.ts"
 import * as Voucher from "../identity/Voucher.ts"
-import { type Reason, Refused } from "../runtime/Admission.ts"
+import { lastOf, type Reason, Refused } from "../runtime/Admission.ts"
 import * as Assign from "../runtime/Assign.ts"
 import * as Batch from "../runtime/Batch.ts"
 import * as Batcher from "../runtime/Batcher.ts"
@@ -39,6 +40,7 @@ import * as HeldData from "./HeldData.ts"
 import { Lease } from "./Lease.ts"
 import { type Accepted, LogUnknown, SchedulerUnit } from "./SchedulerUnit.ts"
 import * as Sequencer from "./Sequencer.ts"
+import { Window } from "./Window.ts"
 
 const zeroRoot = new Uint8Array(Hash.length)
 
@@ -77,6 +79,7 @@ export const make = Effect.gen(function* () {
   const lease = yield* Lease
   const feed = Feed.make()
   const cronNews = yield* Queue.sliding<void>(1)
+  const early = new Window<Deferred.Deferred<void>>()
 
   // Receipts open the same few batches, and a tree costs more than all that is read for one.
   const opened = new Map<number, Opened>()
@@ -187,6 +190,9 @@ export const make = Effect.gen(function* () {
       yield* Effect.tapError(log.append(signed, entries, states), () => Effect.ignore(held.loosen(kept)))
       keepOpen({ link: signed, tree })
       feed.publish()
+      for (const [process, { pairs }] of states)
+        for (const waiting of early.ready(process, (source) => lastOf(pairs, source)))
+          Deferred.doneUnsafe(waiting, Effect.void)
       for (const { process } of states.values())
         if (process !== undefined && process.cron.length > 0) Queue.offerUnsafe(cronNews, undefined)
     }
@@ -239,9 +245,38 @@ export const make = Effect.gen(function* () {
       ...Void.identity(message, proof),
       seen: undefined,
     }
-    return yield* batcher
+    return yield* inOrder(submission)
+  })
+
+  const decide = (submission: Sequencer.Submission) =>
+    batcher
       .submit(submission)
       .pipe(Effect.catchTag("Overloaded", (error) => refuse("overloaded", error.message)))
+
+  /** Decides a message, and again when those before it in its pair are there, if that is soon. */
+  const inOrder = Effect.fnUntraced(function* (submission: Sequencer.Submission) {
+    const { message, voucher, proof } = submission
+    const until = (yield* Clock.currentTimeMillis) + Limit.earlyMessageMsMax
+    for (;;) {
+      const decided = yield* Effect.result(decide(submission))
+      if (Result.isSuccess(decided)) return decided.success
+      if (decided.failure.reason !== "pair out of order" || !("proven" in voucher))
+        return yield* decided.failure
+      const left = until - (yield* Clock.currentTimeMillis)
+      const { source, pair } = voucher.proven
+      const place = { process: message.process, source, pair }
+      // Those before it may have come while its refusal was on its way.
+      const last = lastOf(log.state(message.process).pairs, source)
+      if (pair <= last + 1 && left > 0) continue
+      const woken = Deferred.makeUnsafe<void>()
+      const bytes = message.item.bytes.length + proof.length
+      if (left <= 0 || !early.enter(place, last, bytes, woken)) return yield* decided.failure
+      const isTime = yield* Effect.raceFirst(
+        Effect.as(Deferred.await(woken), true),
+        Effect.as(Effect.sleep(left), false),
+      ).pipe(Effect.ensuring(Effect.sync(() => early.leave(place, woken))))
+      if (!isTime) return yield* decided.failure
+    }
   })
 
   const submitCron = (process: Id.ProcessId, now: number) => {

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import * as Audit from "../../compute-unit/Audit.ts"
@@ -10,6 +11,8 @@ import * as VerifierLocal from "../../identity/VerifierLocal.ts"
 import * as Assignment from "../../runtime/Assignment.ts"
 import type * as Attestation from "../../runtime/Attestation.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
+import * as Drop from "../../runtime/Drop.ts"
+import * as Item from "../../runtime/Item.ts"
 import * as Module from "../../runtime/Module.ts"
 import * as OutboxItem from "../../runtime/OutboxItem.ts"
 import * as LogBook from "../support/LogBook.ts"
@@ -472,6 +475,45 @@ describe("a repeat of what was said before the snapshot", () => {
         assert.strictEqual(found(yield* audit({ ...of, attestations }, 5)), "signature 3")
         const gone = new Map([...of.attestations].filter(([slot]) => slot > 5))
         assert.strictEqual(found(yield* audit({ ...of, attestations: gone }, 9)), "nothing")
+      }),
+    ),
+  )
+})
+
+describe("a message that was given up", () => {
+  it.effect("is a repeat of the void before the snapshot that took its number", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { book, unit, process, recorded, line } = yield* written({})
+        const emitter = yield* Effect.promise(() =>
+          Lives.ada.spawn(Module.id(Lives.program), book.service.address),
+        )
+        const say = (action: string, tags: Record<string, string>, data?: Uint8Array) =>
+          Effect.map(
+            Effect.promise(() => Lives.ada.message(emitter.id, action, tags, data)),
+            ({ bytes }) => ({ process: emitter.id, item: bytes }),
+          )
+        const next = Effect.fnUntraced(function* (kind: string) {
+          const all = Stream.flatMap(unit.releases(0), ({ emitted }) => Stream.fromIterable(emitted))
+          const first = yield* Stream.runHead(Stream.filter(all, ({ entry }) => entry.kind === kind))
+          return Option.getOrThrow(first)
+        })
+        book.write({ process: emitter.id, item: emitter.bytes })
+        book.write(yield* say("Tell", { To: process }))
+        const { entry, proof } = yield* next("message")
+        const { id: dropped } = Result.getOrThrow(Item.decode(entry.item))
+        book.write(yield* say("Drop", { Entry: dropped }, Drop.data(entry.item, proof)))
+        const stands = yield* next("void")
+        book.write({ ...line(stands.entry.item), proof: stands.proof })
+        book.write(
+          { ...line(entry.item), proof },
+          line((yield* Effect.promise(() => Lives.ada.message(process, "Add", { By: "1" }))).bytes),
+        )
+        const of = yield* recorded
+        assert.deepStrictEqual(reasons(of), [undefined, "dropped by the owner", "repeat", undefined])
+        for (const how of ways)
+          for (const start of [1, undefined])
+            assert.deepInclude(yield* audit(of, start, how), { inadmissible: 1, finding: undefined })
       }),
     ),
   )

@@ -667,7 +667,8 @@ describe("a void", () => {
       ]
       assert.deepStrictEqual(waiting(yield* first.undelivered), left)
       yield* first.stop
-      const second = yield* start(from, to, store)
+      // Of what is kept alone.
+      const second = yield* start(outbox(), to, store)
       yield* letRun
       assert.deepStrictEqual(waiting(yield* second.undelivered), left)
       second.arrived(to.spawn(heddle))
@@ -702,6 +703,35 @@ describe("a void", () => {
       yield* letRun
       assert.deepStrictEqual(datas(to), ["a", "b"])
       assert.deepStrictEqual(yield* undelivered, [])
+    }),
+  )
+
+  it.effect("loses sight of nothing that was emitted together with what it stands for", () =>
+    Effect.gen(function* () {
+      const [from, to, probe] = [outbox(), receiver(heddle, reed), StoreProbe.make()]
+      const slow = StoreProbe.barrier()
+      let isFirst = true
+      to.before = (target) => {
+        if (target === reed) return to.refuse("overloaded")
+        const waits = isFirst
+        isFirst = false
+        return waits ? slow.wait : Effect.void
+      }
+      // Nothing can be kept, so that only the cursor knows of it.
+      probe.before = (tables) => (tables.includes("undelivered") ? StoreProbe.full : Effect.void)
+      const first = yield* start(from, to, probe.store)
+      const [a] = from.emit(loom, message(heddle, "a"), message(reed, "b"))
+      yield* slow.reached
+      from.emit(loom, voidOf(a!, heddle, 1))
+      yield* letRun
+      yield* slow.open
+      yield* received(to, 1)
+      yield* letRun
+      yield* first.stop
+      to.before = () => Effect.void
+      yield* start(from, to, probe.store)
+      yield* received(to, 2)
+      assert.deepStrictEqual(datas(to), ["a", "b"])
     }),
   )
 

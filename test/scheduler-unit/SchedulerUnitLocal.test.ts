@@ -600,7 +600,10 @@ describe("a refusal", () => {
         "not attested",
       )
       assert.strictEqual(yield* why(emit({ kind: "message", target: process, pair: 1 }, [])), "not attested")
-      assert.strictEqual(yield* why(emit({ kind: "message", target: process, pair: 2 })), "pair out of order")
+      const early = yield* Effect.forkChild(why(emit({ kind: "message", target: process, pair: 2 })))
+      yield* settle
+      yield* TestClock.adjust(Limit.earlyMessageMsMax)
+      assert.strictEqual(yield* Fiber.join(early), "pair out of order")
       assert.strictEqual(
         yield* why(emit({ kind: "message", target: Unsigned.id("nobody"), pair: 1 })),
         "unknown process",
@@ -624,6 +627,58 @@ describe("a refusal", () => {
     }),
   )
 
+  it.effect("of a message out of its order comes late: those before it may be on their way", () =>
+    Effect.gen(function* () {
+      const { scheduler, process } = yield* ready()
+      const emissions = [1, 2, 3, 4, 5].map((pair) => ({ kind: "message", target: process, pair }) as const)
+      const all = Emitted.emit({ source: Unsigned.id("source"), slot: 3, emissions }, [unit])
+      const submit = (pair: number) =>
+        refusal(send(scheduler, all[pair - 1]!.item, OutboxProof.encode(all[pair - 1]!.proof)))
+      const come = (pair: number) => Effect.forkChild(submit(pair))
+      // Within one batch, and over several.
+      const first = yield* Effect.forEach([3, 2], come)
+      yield* settle
+      yield* TestClock.adjust(Limit.earlyMessageMsMax - 1)
+      const [fifth, again] = [yield* come(5), yield* come(3)]
+      yield* settle
+      assert.strictEqual((yield* log(scheduler, process)).length, 1)
+      assert.strictEqual(yield* submit(1), "slot 1")
+      assert.deepStrictEqual(yield* Effect.forEach([...first, again], (fiber) => Fiber.join(fiber)), [
+        "slot 3",
+        "slot 2",
+        "slot 3",
+      ])
+      yield* TestClock.adjust(Limit.earlyMessageMsMax - 1)
+      yield* settle
+      assert.isUndefined(fifth.pollUnsafe())
+      yield* TestClock.adjust(1)
+      assert.strictEqual(yield* Fiber.join(fifth), "pair out of order")
+      const both = yield* Effect.all([submit(5), submit(4)], { concurrency: 2 })
+      assert.deepStrictEqual(both, ["slot 5", "slot 4"])
+      yield* checkLog(scheduler, process)
+    }),
+  )
+
+  it.effect("of a message far out of its order comes at once", () =>
+    Effect.gen(function* () {
+      const { scheduler, process } = yield* ready()
+      const early = (pair: number) => {
+        const [one] = Emitted.emit(
+          { source: Unsigned.id("source"), slot: 3, emissions: [{ kind: "message", target: process, pair }] },
+          [unit],
+        )
+        return refusal(send(scheduler, one!.item, OutboxProof.encode(one!.proof)))
+      }
+      assert.strictEqual(yield* early(Limit.pairsAheadMax + 1), "pair out of order")
+      const waits = () => Effect.tap(Effect.forkChild(early(Limit.pairsAheadMax)), () => settle)
+      assert.isUndefined((yield* waits()).pollUnsafe())
+      // Whoever waited in vain, or gave up, leaves room.
+      yield* TestClock.adjust(Limit.earlyMessageMsMax)
+      for (let i = 0; i < Limit.pairsAheadMax; i++) yield* Fiber.interrupt(yield* waits())
+      assert.isUndefined((yield* waits()).pollUnsafe())
+    }),
+  )
+
   it.effect("names what is wrong with a cron message", () =>
     Effect.gen(function* () {
       const { scheduler, process } = yield* ready()
@@ -642,7 +697,7 @@ describe("a refusal", () => {
       const { scheduler, process, store, committed } = yield* ready()
       const [commits, batch] = [store.commits(), yield* scheduler.nextBatch]
       const first = Emitted.emit(
-        { source: process, slot: 0, emissions: [{ kind: "message", target: process, pair: 2 }] },
+        { source: process, slot: 0, emissions: [{ kind: "message", target: process, pair: 1_000 }] },
         [unit],
       )[0]!
       const bad = [
