@@ -96,10 +96,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   const waitingBytes = () => queue.open().reduce((sum, { bytes }) => sum + bytes, 0)
 
-  /** Whoever asks for the bundle waits for it; otherwise nobody does, and those who ask for a slot go first. */
-  const pause = Effect.suspend(() =>
-    gatherer.isWanted || pauseMs === 0 ? Feed.behindOthers : Effect.sleep(pauseMs),
-  )
+  /** Those who ask for a slot go first, unless somebody waits for the bundle or more comes than is bundled so. */
+  const pause = Effect.gen(function* () {
+    const age = (yield* Clock.currentTimeMillis) - (gatherer.since ?? 0)
+    yield* gatherer.isWanted || age > 2 * gatherMs ? Effect.yieldNow : Effect.sleep(pauseMs)
+  })
 
   /** Makes a bundle of what is gathered. It stays gathered until the bundle is durable. */
   const close = Effect.gen(function* () {

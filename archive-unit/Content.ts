@@ -4,6 +4,7 @@
  * A content says itself what it is and is believed for that alone: links are signed by the scheduler, attestations by
  * the compute unit, modules, engines and data are named by their own hash, and a snapshot leads to an attested root.
  */
+import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -122,15 +123,14 @@ export const atOnce = <A>(steps: Steps<A>): A => {
   }
 }
 
-/** Steps of a few of which nobody notices that he waits for them: about a millisecond. */
-const stepsPerTurn = 8
-
-/** Some steps at a time, with a pause in between: nobody who asks waits for a whole content. */
+/** Work of a millisecond at a time, with a pause in between: nobody who asks waits for a whole content. */
 export const paced = <A>(steps: Steps<A>, pause: Effect.Effect<void>): Effect.Effect<A> =>
   Effect.gen(function* () {
-    for (let count = 1; ; count++) {
+    for (let since = yield* Clock.currentTimeNanos; ;) {
       const step = steps.next()
       if (step.done === true) return step.value
-      if (count % stepsPerTurn === 0) yield* pause
+      if ((yield* Clock.currentTimeNanos) - since < 1_000_000n) continue
+      yield* pause
+      since = yield* Clock.currentTimeNanos
     }
   })

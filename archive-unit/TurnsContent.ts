@@ -85,8 +85,8 @@ export const headBytesMax = domain.length + 2 + 2_592 + 8 + 4
 const invalid = (reason: Content.ContentInvalid["reason"], detail: string) =>
   Result.fail(new Content.ContentInvalid({ type: "Turns", reason, offset: undefined, detail }))
 
-/** Why a group can't be written, or undefined. */
-const wrong = ({ attestation, outcomes }: ArchivedGroup): string | undefined => {
+/** Why a group can't be written, or undefined; a turn a step. */
+function* wrong({ attestation, outcomes }: ArchivedGroup): Content.Steps<string | undefined> {
   const { from, to } = attestation
   const turns = to.slot - from.slot
   if (turns < 1 || turns > Merkle.leavesMax) return `it is about ${turns} turns`
@@ -95,12 +95,17 @@ const wrong = ({ attestation, outcomes }: ArchivedGroup): string | undefined => 
   if (!outcomes.every(({ slot }, i) => slot === from.slot + 1 + i)) return "its outcomes are of other slots"
   if (outcomes.some(({ outbox }) => outbox.length > Limit.outboxEntriesPerTurnMax))
     return "an outbox has too many entries"
-  return Bytes.equal(outcomeRoot(outcomes), attestation.outcomeRoot)
+  const hashes: Array<Uint8Array> = []
+  for (const outcome of outcomes) {
+    hashes.push(Outcome.hash(outcome))
+    yield
+  }
+  return Bytes.equal(Merkle.root(hashes), attestation.outcomeRoot)
     ? undefined
     : "its outcomes are not what is attested"
 }
 
-/** Writes a run of releases, in the order of their numbers, a group a step. It refuses what would not read back as it was. */
+/** Writes a run of releases, in the order of their numbers, a turn a step. It refuses what would not read back as it was. */
 export function* encoding(
   releases: ReadonlyArray<ArchivedRelease>,
 ): Content.Steps<Result.Result<Uint8Array, Content.ContentInvalid>> {
@@ -128,10 +133,9 @@ export function* encoding(
       return invalid("not canonical", `release ${number} has ${groups.length} groups`)
     parts.push(signature, Bytes.u32(groups.length))
     for (const [index, group] of groups.entries()) {
-      const why = wrong(group)
+      const why = yield* wrong(group)
       if (why !== undefined) return invalid("other root", `group ${index} of release ${number}: ${why}`)
       parts.push(...groupParts(group))
-      yield
     }
   }
   const bytes = Bytes.concat(parts)

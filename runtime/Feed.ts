@@ -22,15 +22,9 @@ export interface Feed {
 export interface FollowOptions<A> {
   /** Where numbers are passed over: which one was found. */
   readonly numberOf?: (found: A) => number
-  /** Reads what is new only when everybody who was woken with it has had a turn: nobody waits for this follower. */
+  /** Reads what is new a turn of the event loop later than others do: nobody waits for this follower. */
   readonly behind?: boolean | undefined
 }
-
-/**
- * Waits until all that is ready has had its turn: for work that nobody waits for. Of tasks in one turn of the event loop
- * those with a lower number run first; others have 0.
- */
-export const behindOthers = Effect.yieldNowWith(10)
 
 export const make = (): Feed => {
   let news = Deferred.makeUnsafe<void>()
@@ -44,7 +38,7 @@ export const make = (): Feed => {
       const found = read(number)
       return found === undefined
         ? Deferred.await(waiting).pipe(
-            Effect.andThen(options.behind === true ? behindOthers : Effect.void),
+            Effect.andThen(options.behind === true ? Effect.yieldNow : Effect.void),
             Effect.andThen(next(number, read, options)),
           )
         : Effect.succeed([found, (options.numberOf?.(found) ?? number) + 1] as const)

@@ -321,7 +321,7 @@ export const bundleEntryBytes = 64
 export const archiveGatherBytes = 4 * 1024 * 1024
 export const archiveGatherMs = 60_000
 
-/** ms between two parts of a millisecond in which a bundle is made: a fifth of one thread, and less than a second in all. */
+/** ms between two milliseconds in which a bundle is made: it takes a fifth of one thread, while it is not behind. */
 export const archivePauseMs = 4
 
 /** Bytes of bundles that wait in the store: over it no more are made, and the log itself is what waits. */

@@ -216,6 +216,7 @@ export const open = Effect.gen(function* () {
 
   // Who follows closely reads what was just written, and need not decode it.
   const recent = new Recent<number, CommittedBatch>(Limit.recentCommitsMax)
+  /** Of the last batch, where it was appended. */
   let newest: Batch.SignedLink | undefined
   const remember = ({ link, entries: of }: Restored): void => {
     const written = of.map(({ assignment, batch, index, item, proof }): LogEntry => ({
@@ -246,7 +247,7 @@ export const open = Effect.gen(function* () {
     }
     return store.commit(puts).pipe(
       Effect.map(() => {
-        newest = restored.at(-1)?.link ?? newest
+        newest = undefined
         for (const [process, next] of after) keep(process, next)
         if (knownOwners.size > Limit.ownersKnownMax) knownOwners.clear()
         for (const { item } of appended) {
@@ -309,6 +310,7 @@ export const open = Effect.gen(function* () {
     append: (link, appended, after) => {
       const batch: Restored = { link, entries: appended, leaves: undefined }
       return Effect.map(commit([batch], after, false), (puts) => {
+        newest = link
         if (putBytes(puts) <= Limit.recentCommitBytesMax) remember(batch)
       })
     },

@@ -8,6 +8,7 @@ import * as Attestation from "../../runtime/Attestation.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import * as Id from "../../runtime/Id.ts"
 import * as Item from "../../runtime/Item.ts"
+import * as Limit from "../../runtime/Limit.ts"
 import * as Message from "../../runtime/Message.ts"
 import type * as Outcome from "../../runtime/Outcome.ts"
 import * as OutboxItem from "../../runtime/OutboxItem.ts"
@@ -121,7 +122,60 @@ const written = Effect.fnUntraced(function* (store: Store["Service"]) {
   return { log, a, b, c, d, e }
 })
 
+/** A store that counts what is read from it. */
+const counting = () => {
+  const inner = StoreMemory.make()
+  const counted = { reads: 0 }
+  const store: Store["Service"] = {
+    ...inner,
+    get: (key) => (counted.reads++, inner.get(key)),
+    range: (range) => (counted.reads++, inner.range(range)),
+  }
+  return { store, counted }
+}
+
 describe("OutcomeLog", () => {
+  it.effect("gives a commit that was just made out of memory, as it stands in the store", () =>
+    Effect.gen(function* () {
+      const { store, counted } = counting()
+      const { log } = yield* written(store)
+      const before = counted.reads
+      const commits = [0, 1, 2].map((number) => log.committed(number))
+      assert.strictEqual(counted.reads, before)
+      const again = yield* open(store)
+      assert.deepStrictEqual(
+        [0, 1, 2].map((number) => again.committed(number)),
+        commits,
+      )
+      assert.isAbove(counted.reads, before)
+    }),
+  )
+
+  it.effect("keeps no commit in memory that is larger than it may be", () =>
+    Effect.gen(function* () {
+      const { store, counted } = counting()
+      const log = yield* open(store)
+      const sized = (bytes: number, from: Attestation.Point) =>
+        group(loom, from, { views: [{ name: "n", value: "x".repeat(bytes) }] })
+      let from = Attestation.origin
+      const readsOf = Effect.fnUntraced(function* (bytes: number) {
+        const one = sized(bytes, from)
+        from = one.attestation.to
+        yield* append(log, one)
+        const before = counted.reads
+        assert.strictEqual(log.committed(log.nextRelease() - 1)?.groups.length, 1)
+        return counted.reads - before
+      })
+      // A view is written with its turn and by itself.
+      assert.strictEqual(yield* readsOf(Limit.recentCommitBytesMax / 2 - 8_192), 0)
+      assert.isAbove(yield* readsOf(Limit.recentCommitBytesMax / 2), 0)
+      for (let n = 0; n < Limit.recentCommitsMax; n++) yield* readsOf(1)
+      const before = counted.reads
+      assert.strictEqual(log.committed(0)?.groups.length, 1)
+      assert.isAbove(counted.reads, before, "older ones make room")
+    }),
+  )
+
   it.effect("keeps what turns did, readable by slot, message and name", () =>
     Effect.gen(function* () {
       const { log, a, c, d } = yield* written(StoreMemory.make())
