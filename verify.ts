@@ -27,3 +27,9 @@ for (const [index, { name, command }] of steps.entries()) {
     process.exit(1)
   }
 }
+
+// Said last, where it is seen: the tests leave the model out where its checker is missing.
+if (spawnSync("spin", ["-V"]).error !== undefined)
+  console.warn(
+    "\n== spec/model was NOT CHECKED: install its checker (Debian: apt-get install spin gcc libc6-dev)",
+  )
