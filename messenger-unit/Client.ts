@@ -23,7 +23,7 @@ import * as Drop from "../runtime/Drop.ts"
 import * as Id from "../runtime/Id.ts"
 import * as Item from "../runtime/Item.ts"
 import * as Limit from "../runtime/Limit.ts"
-import type { LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
+import type { Accepted, LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
 import * as Draft from "./Draft.ts"
 import {
   type Answered,
@@ -246,6 +246,17 @@ export interface GivingUp extends Speaker {
   readonly reason?: string | undefined
 }
 
+/** What became of a drop. */
+export interface Dropped {
+  readonly accepted: Accepted
+  /** The message that was given up, and the number that a void to `target` takes in its place. */
+  readonly entry: Id.Id
+  readonly target: Id.ProcessId
+  readonly pair: number
+  /** `null`, or what failed of what went on in the process then. */
+  readonly result: Answered["result"]
+}
+
 /** Gives up a message that a process emitted and that is not delivered; waits for the turn of that. */
 export const drop = Effect.fnUntraced(function* ({ source, slot, index }: OutboxPlace, options: GivingUp) {
   const messenger = yield* MessengerUnit
@@ -259,7 +270,8 @@ export const drop = Effect.fnUntraced(function* ({ source, slot, index }: Outbox
   const { id, target } = Result.getOrThrow(Item.decode(item)) // a messenger keeps what a turn emitted
   const draft = Draft.drop(source, id, Drop.data(item, found.proof), reason)
   const { accepted, result } = yield* saying(options, draft, (to, bytes) => to.ask(bytes))
-  return { accepted, entry: id, target: Id.fromBytes(target), pair, result }
+  const dropped: Dropped = { accepted, entry: id, target: Id.fromBytes(target), pair, result }
+  return dropped
 })
 
 /** Bytes that messages refer to; none where the node's are others. */

@@ -16,7 +16,13 @@ import type { TurnError } from "../runtime/Outcome.ts"
 import type { Accepted } from "../scheduler-unit/SchedulerUnit.ts"
 import * as Client from "./Client.ts"
 import type * as Draft from "./Draft.ts"
-import { MessengerUnit, type NodeInfo, type ProcessInfo, type Undelivered } from "./MessengerUnit.ts"
+import {
+  MessengerUnit,
+  type NodeInfo,
+  type OutboxPlace,
+  type ProcessInfo,
+  type Undelivered,
+} from "./MessengerUnit.ts"
 import type * as ProvenViews from "./ProvenView.ts"
 
 /** A dry run that threw, ran out of fuel, or found no handler. */
@@ -63,6 +69,11 @@ interface Pinned {
 export interface Spawn extends Message, Omit<Draft.Spawn, "engine">, Pinned {}
 
 export interface Upgrade extends Message, Pinned {}
+
+/** Why a message is given up. */
+export interface Drop extends Call, Pick<Message, "as"> {
+  readonly reason?: string | undefined
+}
 
 export interface Assign extends Omit<Message, "data" | "byReference"> {}
 
@@ -140,6 +151,11 @@ export interface PromiseClient extends AsyncDisposable {
   readonly process: (process: string) => Promise<ProcessInfo>
   readonly processes: () => Promise<ReadonlyArray<ProcessInfo>>
   readonly outbox: () => Promise<ReadonlyArray<Undelivered>>
+  /**
+   * Gives up a message of a process that the speaker owns, one that is not delivered; resolves once the process has done so.
+   * Who waits there for its answer hears `undelivered: <reason>`.
+   */
+  readonly drop: (entry: OutboxPlace, options?: Drop) => Promise<Client.Dropped>
   /** How far the node's archive is behind the node. */
   readonly archive: () => Promise<ArchiveUnit.Status>
   /** The newest slot of a process that is confirmed in the archive, with all before it. */
@@ -319,6 +335,13 @@ export const make = (
     process: (process) => about(process, messenger.process),
     processes: () => run(messenger.processes),
     outbox: () => run(messenger.outbox),
+    drop: (entry, given = {}) =>
+      run(
+        Effect.flatMap(speaker("drop", given), ({ as, retries }) =>
+          Client.drop(entry, { as, retries, reason: given.reason }),
+        ),
+        given.signal,
+      ),
     archive: () => run(messenger.archive),
     anchor: (process) => about(process, messenger.anchor),
     archiveCost: (process) => about(process, messenger.archiveCost),

@@ -224,7 +224,7 @@ export { KeyUnknown } from "../identity/KeyFolder.ts"
 export { KeyFileDamaged, WrongPassphrase } from "../identity/KeyFile.ts"
 export { Signer, SigningFailed } from "../identity/Signer.ts"
 export { Verifier } from "../identity/Verifier.ts"
-export { AskFailed, EngineMissing, NotOwner, SourceInvalid } from "../messenger-unit/Client.ts"
+export { AskFailed, EngineMissing, EntryUnknown, NotOwner, SourceInvalid } from "../messenger-unit/Client.ts"
 export { MessengerUnit, Unreachable } from "../messenger-unit/MessengerUnit.ts"
 export { NobodySpeaks, QueryFailed } from "../messenger-unit/PromiseClient.ts"
 export { ProofInvalid } from "../messenger-unit/ProvenView.ts"
@@ -239,11 +239,12 @@ export type { Anchor, Cost as ArchiveCost, Status as ArchiveStatus } from "../ar
 export type { Answer, Query, SnapshotInfo, Turn, View, ViewProven } from "../compute-unit/ComputeUnit.ts"
 export type { StateDifference } from "../compute-unit/StateDifference.ts"
 export type { Trial } from "../compute-unit/Trial.ts"
-export type { Code, Entry } from "../messenger-unit/Client.ts"
+export type { Code, Dropped, Entry } from "../messenger-unit/Client.ts"
 export type { Draft, Json } from "../messenger-unit/Draft.ts"
-export type { NodeInfo, ProcessInfo, Undelivered } from "../messenger-unit/MessengerUnit.ts"
+export type { NodeInfo, OutboxPlace, ProcessInfo, Undelivered } from "../messenger-unit/MessengerUnit.ts"
 export type {
   Call,
+  Drop,
   Message,
   Options,
   Page,

@@ -7,7 +7,12 @@ import * as TestClock from "effect/testing/TestClock"
 import { ModuleInvalid } from "../../compute-unit/ComputeUnit.ts"
 import * as Client from "../../messenger-unit/Client.ts"
 import * as Draft from "../../messenger-unit/Draft.ts"
-import { MessengerUnit, type ProcessInfo, Unreachable } from "../../messenger-unit/MessengerUnit.ts"
+import {
+  MessengerUnit,
+  type ProcessInfo,
+  Unreachable,
+  type Undelivered,
+} from "../../messenger-unit/MessengerUnit.ts"
 import * as PromiseClient from "../../messenger-unit/PromiseClient.ts"
 import { Refused } from "../../runtime/Admission.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
@@ -381,6 +386,34 @@ describe("PromiseClient", () => {
       (value) => ({ _tag: "Fulfilled", value }),
       (error: Readonly<Record<string, unknown>>) => error,
     )
+
+  it.live("gives up a message that a process of the speaker's asked nobody with", () =>
+    withClient(async (client) => {
+      const process = await client.spawn(
+        `heddle.on("Ask", (message) => heddle.ask(message.tags.To, { action: "Hello" }))`,
+      )
+      const asked = failure(client.ask(process, "Ask", { tags: { To: ada.address } }))
+      let waiting: Undelivered | undefined
+      while (waiting === undefined) {
+        await Effect.runPromise(Effect.yieldNow) // lets the node go on, which runs in this thread
+        ;[waiting] = await client.outbox()
+      }
+      const place = { source: process, slot: 1, index: 0 }
+      assert.deepInclude(waiting, place)
+      const { accepted, pair, target, result } = await client.drop(waiting, { reason: "nobody is there" })
+      assert.deepStrictEqual([accepted.slot, pair, target], [2, 1, ada.address])
+      // What went on in the process then failed, as nobody caught it.
+      assert.deepStrictEqual(result, { error: "undelivered: nobody is there", reason: "threw" })
+      assert.deepInclude(await asked, {
+        _tag: "AskFailed",
+        detail: "TurnFailed: undelivered: nobody is there",
+      })
+      assert.deepInclude(await failure(client.drop(place)), { _tag: "EntryUnknown", slot: 1 })
+      assert.deepInclude(await failure(client.drop(place, { as: Caller.caller("bob").identity })), {
+        _tag: "NotOwner",
+      })
+    }),
+  )
 
   it.live("spawns source, bytes and modules; sends, asks, queries and reads", () =>
     withClient(async (client) => {
