@@ -5,6 +5,7 @@ import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
+import type { Refused } from "../runtime/Admission.ts"
 import type * as Assignment from "../runtime/Assignment.ts"
 import type * as Attestation from "../runtime/Attestation.ts"
 import type * as Batch from "../runtime/Batch.ts"
@@ -127,7 +128,7 @@ export class ComputeUnit extends Context.Service<
     readonly address: Id.Address
     readonly engine: Uint8Array
     /** Keeps guest code for spawns to name, once it has been seen to load. */
-    readonly addModule: (source: Uint8Array) => Effect.Effect<Id.Id, ModuleInvalid | StoreFailed>
+    readonly addModule: (source: Uint8Array) => Effect.Effect<Id.Id, ModuleInvalid | StoreFailed | Refused>
     /** The turn of a slot; waits for it. */
     readonly turn: (process: Id.ProcessId, slot: number) => Effect.Effect<Turn>
     /** Turns from `from` on that are there, at most `limit`. */
@@ -136,10 +137,13 @@ export class ComputeUnit extends Context.Service<
     readonly reply: (process: Id.ProcessId, message: Id.Id) => Effect.Effect<Outcome.Reply>
     /** Every turn from a slot on, then each new one; never ends. */
     readonly follow: (process: Id.ProcessId, from: number) => Stream.Stream<Turn>
-    readonly query: (process: Id.ProcessId, query: Query) => Effect.Effect<Answer, ComputeUnknown>
+    readonly query: (process: Id.ProcessId, query: Query) => Effect.Effect<Answer, ComputeUnknown | Refused>
     readonly view: (process: Id.ProcessId, name: string) => Effect.Effect<View | undefined>
     /** A view of the newest attested state with its proof, absence included. */
-    readonly viewProof: (process: Id.ProcessId, name: string) => Effect.Effect<ViewProven, ComputeUnknown>
+    readonly viewProof: (
+      process: Id.ProcessId,
+      name: string,
+    ) => Effect.Effect<ViewProven, ComputeUnknown | Refused>
     /** Snapshots taken, oldest first. */
     readonly snapshots: (process: Id.ProcessId) => Effect.Effect<ReadonlyArray<SnapshotInfo>>
     /** The bytes of a snapshot that is kept. */

@@ -14,13 +14,16 @@ import * as Attestation from "../runtime/Attestation.ts"
 import * as Batcher from "../runtime/Batcher.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as Feed from "../runtime/Feed.ts"
+import * as Gate from "../runtime/Gate.ts"
 import type * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
 import * as Module from "../runtime/Module.ts"
 import type { Reply } from "../runtime/Outcome.ts"
+import * as Peer from "../runtime/Peer.ts"
 import { Store, type StoreFailed } from "../runtime/Store.ts"
 import * as ViewProof from "../runtime/ViewProof.ts"
 import * as Waiters from "../runtime/Waiters.ts"
+import { Intake } from "../scheduler-unit/Intake.ts"
 import { type LogEntry, SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
 import { ComputeUnit, ComputeUnknown, type Query, type Turn } from "./ComputeUnit.ts"
 import * as EngineStore from "./EngineStore.ts"
@@ -73,11 +76,14 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () 
   const scheduler = yield* SchedulerUnit
   const sandbox = yield* Sandbox
   const scope = yield* Effect.scope
+  const computed = (yield* Intake).computing()
   const outcomes = yield* OutcomeLog.make
   const snapshots = yield* SnapshotLog.make
   const engines = yield* EngineStore.make
   const runTurns = yield* TurnRunner.make
   const feed = Feed.make()
+  const asking = Peer.within(Gate.make(Limit.questionsMax), "questions")
+  const loading = Peer.within(Gate.make(Limit.modulesInHandMax), "modules")
   const turnWaiters = Waiters.make<Turn>()
   const replyWaiters = Waiters.make<Reply>()
   const parkWaiters = Waiters.make<string>()
@@ -111,12 +117,14 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () 
   }
 
   const release = (groups: ReadonlyArray<OutcomeLog.Group>) => {
-    for (const { attestation, turns } of groups)
+    for (const { attestation, turns } of groups) {
+      computed(attestation.process, attestation.to.slot)
       for (const turn of turns) {
         turnWaiters.wake(turnKey(attestation.process, turn.outcome.slot), turn)
         for (const reply of turn.outcome.replies)
           replyWaiters.wake(replyKey(attestation.process, reply.to), reply)
       }
+    }
     feed.publish()
   }
 
@@ -160,6 +168,7 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () 
       if (of.parked !== undefined) return Effect.void
       of.parked = why
       parkWaiters.wake(of.process, why)
+      computed(of.process, of.nextSlot)
       wait(-of.pending.splice(0).flat().length)
       return Effect.logError(`process ${of.process} parked: ${why}`)
     })
@@ -173,6 +182,7 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () 
       Effect.suspend(() => {
         const pauseMs = Math.min(Limit.deliveryRetryMsMin * 2 ** of.failures++, Limit.deliveryRetryMsMax)
         if (parks({ reason, failures: of.failures })) return Effect.as(park(of, message), 0)
+        computed(of.process, of.nextSlot)
         return Effect.as(Effect.logWarning(`process ${of.process} waits: ${message}`), pauseMs)
       })
     const waits = (error: { readonly message: string }) => waitsFor("other", error)
@@ -236,6 +246,7 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () 
       const of = find(process)
       const fresh = entries.filter(({ assignment }) => assignment.slot >= of.nextSlot)
       if (fresh.length > 0) of.nextSlot = fresh.at(-1)!.assignment.slot + 1
+      if (of.parked !== undefined) computed(process, of.nextSlot)
       if (fresh.length === 0 || of.parked !== undefined) return Effect.sync(() => onIdle(of))
       of.pending.push(fresh)
       wait(fresh.length)
@@ -281,7 +292,7 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () 
     question: (log: Admission.LogState) => Effect.Effect<A, SandboxLost>,
   ): Effect.Effect<A, ComputeUnknown> => {
     const unknown = Effect.suspend(() => Effect.fail(new ComputeUnknown({ process })))
-    const asking = (of: Followed.Followed) => {
+    const answer = (of: Followed.Followed) => {
       const stuck = (error: { readonly message: string }) => Effect.andThen(park(of, error.message), unknown)
       return Effect.flatMap(residency.open(of), question).pipe(
         Effect.tapError(() => residency.forget(of)),
@@ -300,7 +311,7 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () 
       )
     }
     return Effect.suspend(() =>
-      outcomes.point(process).slot < 0 ? unknown : residency.use(() => find(process), asking),
+      outcomes.point(process).slot < 0 ? unknown : residency.use(() => find(process), answer),
     )
   }
 
@@ -325,7 +336,7 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () 
       yield* sandbox.check(source)
       yield* store.commit([Module.put(source)])
       return Module.id(source)
-    }),
+    }, loading),
     turn: (process, slot) =>
       Effect.suspend(() => {
         const found = outcomes.turn(process, slot)
@@ -339,9 +350,9 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () 
       }),
     follow: (process, from) => feed.follow(from, (slot) => outcomes.turn(process, slot)),
     query: (process: Id.ProcessId, query: Query) =>
-      ask(process, (log) => sandbox.query(process, query, newestOf(log))),
+      asking(ask(process, (log) => sandbox.query(process, query, newestOf(log)))),
     view: (process, name) => Effect.sync(() => outcomes.view(process, name)),
-    viewProof,
+    viewProof: (process, name) => asking(viewProof(process, name)),
     snapshots: (process) => Effect.sync(() => snapshots.list(process)),
     snapshot: (process, slot) =>
       Effect.sync(() => {

@@ -7,6 +7,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
@@ -71,11 +72,21 @@ export const entryOf = ({ assignment, item }: LogEntry): Entry => {
   return { slot, timestamp, id, from, fromProcess, action, tags, data: read.data }
 }
 
-/** Tries again while there is no answer, `times` times, each after twice the wait of the one before. */
+/** Refused for now, and nothing was done: more was sent than is taken. */
+const isBusy = (error: unknown): error is Refused =>
+  error instanceof Refused && (error.reason === "over rate" || error.reason === "overloaded")
+
+/**
+ * Tries again while there is no answer, or while the node has too much to do, `times` times: each after twice the wait of
+ * the one before, and not before the node said.
+ */
 const patience = (times: number = Limit.sendRetriesMax) =>
   Schedule.exponential(Limit.deliveryRetryMsMin).pipe(
     Schedule.upTo({ times }),
-    Schedule.while(({ input }: { readonly input: unknown }) => input instanceof Unreachable),
+    Schedule.while(({ input }: { readonly input: unknown }) => input instanceof Unreachable || isBusy(input)),
+    Schedule.modifyDelay(({ input, duration }) =>
+      Effect.succeed(Math.max(Duration.toMillis(duration), isBusy(input) ? (input.retryMs ?? 0) : 0)),
+    ),
   )
 
 /** Who speaks, and how often to send again where no answer comes. */

@@ -74,6 +74,7 @@ const weight = ({ entry, proof }: Emitted): number => entry.item.length + proof.
 
 /** Refusals that pass by themselves; after any other, only a change at the target helps. */
 const passing: ReadonlySet<Reason> = new Set([
+  "over rate",
   "overloaded",
   "not anchored",
   "store failed",
@@ -201,8 +202,9 @@ export const make = Effect.gen(function* () {
         arrived(sent.success)
         return yield* delivered(parcel)
       }
+      const { reason, message, retryMs = 0 } = sent.failure
       const backOff = Math.min(Limit.deliveryRetryMsMin * 2 ** tries, Limit.deliveryRetryMsMax)
-      yield* wait(lane, sent.failure.message, passing.has(sent.failure.reason) ? backOff : undefined)
+      yield* wait(lane, message, passing.has(reason) ? Math.max(backOff, retryMs) : undefined)
     }
   })
 

@@ -99,7 +99,7 @@ export class MessengerUnit extends Context.Service<
     /** Keeps guest code for spawns to name, once it has been seen to load. */
     readonly addModule: (
       source: Uint8Array,
-    ) => Effect.Effect<Id.Id, ModuleInvalid | StoreFailed | Unreachable>
+    ) => Effect.Effect<Id.Id, ModuleInvalid | StoreFailed | Refused | Unreachable>
     readonly module: (id: Id.Id) => Effect.Effect<Uint8Array | undefined, Unreachable>
     /** Keeps bytes for messages to refer to; gives their hash. They stay once such a message has its slot. */
     readonly addData: (bytes: Uint8Array) => Effect.Effect<Id.Id, Refused | Unreachable>
@@ -138,13 +138,13 @@ export class MessengerUnit extends Context.Service<
     readonly query: (
       process: Id.ProcessId,
       query: Query,
-    ) => Effect.Effect<Answer, ComputeUnknown | Unreachable>
+    ) => Effect.Effect<Answer, ComputeUnknown | Refused | Unreachable>
     readonly view: (process: Id.ProcessId, name: string) => Effect.Effect<View | undefined, Unreachable>
     /** A view with what proves it, absence included; `ProvenView.check` is who believes it or not. */
     readonly viewProof: (
       process: Id.ProcessId,
       name: string,
-    ) => Effect.Effect<ViewProven, ComputeUnknown | Unreachable>
+    ) => Effect.Effect<ViewProven, ComputeUnknown | Refused | Unreachable>
     /** Snapshots taken of a process, oldest first. */
     readonly snapshots: (process: Id.ProcessId) => Effect.Effect<ReadonlyArray<SnapshotInfo>, Unreachable>
     /** The bytes of a snapshot that is kept. */

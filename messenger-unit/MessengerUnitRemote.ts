@@ -47,6 +47,7 @@ const describe = (failure: Failure): string => {
     : `it does not answer as heddle does: ${reason.message}`
 }
 
+const isBusy = Schema.is(Refusal.busy)
 const absent = () => undefined
 
 /** Makes requests to the messenger at `url`, such as `http://127.0.0.1:7734`. */
@@ -77,16 +78,22 @@ export const make = Effect.fnUntraced(function* (url: string) {
   const uploading = knowing(Schema.Union(Refusal.upload), (refusal) => new Refused(refusal))
   const reading = knowing(Refusal.unknownSlot, (refusal) => new LogUnknown(refusal))
   const computed = (process: Id.ProcessId) =>
-    knowing(Refusal.unknownProcess, () => new ComputeUnknown({ process }))
+    knowing(Schema.Union([Refusal.unknownProcess, Refusal.busy]), (refusal) =>
+      refusal.reason === "unknown process" ? new ComputeUnknown({ process }) : new Refused(refusal),
+    )
   const costing = knowing(Schema.Union([Refusal.unknownSlot, Refusal.archiveUnavailable]), (refusal) =>
     refusal.reason === "archive unavailable"
       ? Refusal.toArchiveUnavailable(refusal)
       : new LogUnknown(refusal),
   )
   const adding = knowing(
-    Schema.Union([Refusal.moduleInvalid, Refusal.storeFailed, Refusal.tooLarge]),
-    (refusal) =>
-      refusal.reason === "store failed" ? Refusal.toStoreFailed(refusal) : Refusal.toModuleInvalid(refusal),
+    Schema.Union([Refusal.moduleInvalid, Refusal.storeFailed, Refusal.tooLarge, Refusal.busy]),
+    (refusal) => {
+      if (isBusy(refusal)) return new Refused(refusal)
+      return refusal.reason === "store failed"
+        ? Refusal.toStoreFailed(refusal)
+        : Refusal.toModuleInvalid(refusal)
+    },
   )
 
   /** Reads pages until `limit` entries are there or none is left. */

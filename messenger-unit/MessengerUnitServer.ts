@@ -3,6 +3,7 @@
  * its error, into what `MessengerApi` says; nothing is decided here but the size of a page.
  */
 import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
@@ -10,6 +11,7 @@ import * as Stream from "effect/Stream"
 import * as Sse from "effect/encoding/Sse"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { HttpApiSchemaError } from "effect/http-api/HttpApiError"
+import * as HttpEffect from "effect/http/HttpEffect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type { unhandled } from "effect/Types"
 import type { Turn } from "../compute-unit/ComputeUnit.ts"
@@ -70,7 +72,7 @@ const modules = ({ bodies }: Options) =>
         Effect.gen(function* () {
           const messenger = yield* MessengerUnit
           const source = yield* bodies.read(request, Limit.moduleBytesMax)
-          return { module: yield* Effect.mapError(messenger.addModule(source), Refusal.of) }
+          return { module: yield* Effect.mapError(messenger.addModule(source), Refusal.ofAsking) }
         }),
       )
       .handle("get", ({ params }) =>
@@ -218,7 +220,7 @@ const processes = ({ bodies, answers, stopping }: Options) =>
       )
       .handle("viewProof", ({ params, query }) =>
         MessengerUnit.use((messenger) =>
-          Effect.mapError(messenger.viewProof(params.process, query.name), Refusal.of),
+          Effect.mapError(messenger.viewProof(params.process, query.name), Refusal.ofAsking),
         ),
       )
       .handle("anchor", ({ params: { process } }) =>
@@ -257,7 +259,7 @@ const processes = ({ bodies, answers, stopping }: Options) =>
             const { action, tags = [], data = Bytes.empty } = yield* readQuery(Bytes.toText(body) ?? "")
             return yield* messenger
               .query(params.process, { action, tags, data, from: "" })
-              .pipe(Effect.mapError(Refusal.of))
+              .pipe(Effect.mapError(Refusal.ofAsking))
           }),
         ),
       )
@@ -302,10 +304,30 @@ const internal = (cause: Cause.Cause<unknown>): Effect.Effect<never, CommonRefus
     Effect.andThen(refuse("internal error", "the node could not answer; its log says why")),
   )
 
+/** Tells those who read no JSON when to ask again, in whole seconds. */
+const sayWhen = (error: unknown): Effect.Effect<void> =>
+  isBusy(error)
+    ? Effect.contextWith((context: Context.Context<never>) =>
+        Effect.sync(() =>
+          HttpEffect.appendPreResponseHandlerUnsafe(context, (_, response) =>
+            Effect.succeed(
+              HttpServerResponse.setHeader(
+                response,
+                "retry-after",
+                String(Math.ceil((error.retryMs ?? 1) / 1_000)),
+              ),
+            ),
+          ),
+        ),
+      )
+    : Effect.void
+
+const isBusy = Schema.is(Refusal.busy)
+
 const refusing = Layer.succeed(Refusing, (handler) =>
   handler.pipe(
     Effect.catch((error): Effect.Effect<never, unhandled | CommonRefused> => {
-      if (!HttpApiSchemaError.is(error)) return Effect.fail(error)
+      if (!HttpApiSchemaError.is(error)) return Effect.andThen(sayWhen(error), Effect.fail(error))
       return error.kind === "Body" || error.kind === "ResponseHeaders"
         ? internal(Cause.fail(error))
         : refuse("malformed request", `${error.kind.toLowerCase()}: ${error.cause.message}`)

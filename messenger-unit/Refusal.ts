@@ -5,7 +5,7 @@
 import * as Schema from "effect/Schema"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import { type ComputeUnknown, ModuleInvalid } from "../compute-unit/ComputeUnit.ts"
-import type { Refused } from "../runtime/Admission.ts"
+import { Refused } from "../runtime/Admission.ts"
 import { ArchiveUnavailable } from "../runtime/Archive.ts"
 import { StoreFailed } from "../runtime/Store.ts"
 import type { LogUnknown } from "../scheduler-unit/SchedulerUnit.ts"
@@ -20,10 +20,20 @@ const detail = {
 const refusal = <const Reasons extends ReadonlyArray<string>>(status: number, reasons: Reasons) =>
   Schema.Struct({ ...tag, reason: Schema.Literals(reasons), ...detail }).pipe(HttpApiSchema.status(status))
 
+/** Whoever asks is to ask again, where it is known after how many ms. */
+export const busy = Schema.Struct({
+  ...tag,
+  reason: Schema.Literals(["overloaded", "over rate"]),
+  ...detail,
+  retryMs: Schema.optionalKey(
+    Schema.Natural.annotate({ description: "ms after which it is worth asking again" }),
+  ),
+}).pipe(HttpApiSchema.status(429))
+
 /** Refusals of the server itself, which any endpoint can give. */
 export const common = [
   refusal(400, ["malformed request"]),
-  refusal(429, ["overloaded"]),
+  busy,
   refusal(500, ["internal error"]),
   refusal(502, ["unreachable"]),
   refusal(503, ["stopping"]),
@@ -53,7 +63,7 @@ export const send = [
   refusal(413, ["too large"]),
   refusal(421, ["other scheduler", "not restored", "other process"]),
   refusal(424, ["data unavailable"]),
-  refusal(429, ["overloaded"]),
+  busy,
   refusal(503, ["not anchored", "store failed", "stopping"]),
 ] as const
 
@@ -61,6 +71,7 @@ export const send = [
 export const upload = [
   refusal(400, ["bad reference"]),
   refusal(413, ["too large"]),
+  busy,
   refusal(503, ["store failed"]),
 ] as const
 
@@ -119,11 +130,12 @@ const refused = <const Reason extends string>(reason: Reason, detail: string) =>
 type Sending = (typeof send)[number]["Type"]
 
 /** A refusal of admission; a reason that has no status is an error of the compiler. */
-const admission = (reason: Sending["reason"], detail: string): Sending => refused(reason, detail) as Sending // its reason is that of one of them
+const admission = (reason: Sending["reason"], detail: string, retryMs: number | undefined): Sending =>
+  ({ ...refused(reason, detail), ...(retryMs === undefined ? {} : { retryMs }) }) as Sending // its reason is that of one of them
 
 /** Each error of the seam as a refusal. */
 const refusals = {
-  Refused: ({ reason, detail }: Refused) => admission(reason, detail),
+  Refused: ({ reason, detail, retryMs }: Refused) => admission(reason, detail, retryMs),
   LogUnknown: ({ process, slot, message }: LogUnknown) => ({
     ...refused(slot === 0 ? "unknown process" : "unknown slot", message),
     process,
@@ -156,11 +168,13 @@ export const of = <E extends SeamError>(error: E): ReturnType<Refusals[E["_tag"]
   return refusal(error) as ReturnType<Refusals[E["_tag"]]> // by the function under the error's own tag
 }
 
-type UploadReason = (typeof upload)[number]["Type"]["reason"]
-
 /** An upload that is refused, as it goes out. */
 export const ofUpload = (error: Refused | Unreachable) =>
-  error._tag === "Unreachable" ? of(error) : refused(error.reason as UploadReason, error.detail) // `addData` has no others
+  error._tag === "Unreachable" ? of(error) : (of(error) as (typeof upload)[number]["Type"]) // `addData` has no others
+
+/** A question, or a module, that is refused, as it goes out. */
+export const ofAsking = <E extends Exclude<SeamError, Refused>>(error: E | Refused) =>
+  error instanceof Refused ? (of(error) as typeof busy.Type) : of(error) // a compute unit refuses for no other reason
 
 export const toModuleInvalid = (refusal: typeof moduleInvalid.Type | typeof tooLarge.Type): ModuleInvalid => {
   const place = refusal.reason === "too large" ? { file: "module.js", line: 1, column: 1 } : refusal

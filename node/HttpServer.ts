@@ -4,7 +4,6 @@
  *
  * It stops in order: streams end, new requests are refused `stopping`, those it has get `Limit.stopMsMax` to finish.
  */
-import { createServer } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
@@ -22,6 +21,9 @@ import * as MessengerUnitServer from "../messenger-unit/MessengerUnitServer.ts"
 import * as RequestBody from "../messenger-unit/RequestBody.ts"
 import * as ResponseBody from "../messenger-unit/ResponseBody.ts"
 import * as Limit from "../runtime/Limit.ts"
+import { Peer } from "../runtime/Peer.ts"
+import { Intake } from "../scheduler-unit/Intake.ts"
+import * as Door from "./Door.ts"
 import * as Meter from "./Meter.ts"
 import * as Metrics from "./Metrics.ts"
 import { version } from "./Version.ts"
@@ -30,8 +32,9 @@ export interface Options {
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
-  /** Only tests make it shorter. */
+  /** Only tests make these less. */
   readonly stopMsMax?: number
+  readonly connectionsMax?: number
   readonly bodies?: RequestBody.RequestBodies
   readonly answers?: ResponseBody.ResponseBodies
 }
@@ -117,8 +120,8 @@ const routes = HttpRouter.use(
   }),
 )
 
-/** Refuses everything once the server is stopping, and logs what became of each request. */
-const door = (isStopping: () => boolean) =>
+/** Refuses everything once the server is stopping; says whom a request is from, and logs what became of it. */
+const entered = (door: Door.Door, isStopping: () => boolean) =>
   HttpRouter.middleware(
     (handler) =>
       Effect.gen(function* () {
@@ -130,7 +133,7 @@ const door = (isStopping: () => boolean) =>
             "close",
           )
         const from = yield* Clock.currentTimeMillis
-        const response = yield* handler
+        const response = yield* Effect.provideService(handler, Peer, door.peer(request.source))
         yield* Effect.logDebug("request").pipe(
           Effect.annotateLogs({
             method: request.method,
@@ -144,11 +147,11 @@ const door = (isStopping: () => boolean) =>
     { global: true },
   )
 
-const listening = (options: Options) =>
+const listening = (options: Options, door: Door.Door) =>
   NodeHttpServer.make(
     () => {
-      const server = createServer({ keepAliveTimeout: 65_000, requestTimeout: 120_000 })
-      server.maxConnections = Limit.connectionsMax
+      const server = door.server({ keepAliveTimeout: 65_000, requestTimeout: 120_000 })
+      server.maxConnections = options.connectionsMax ?? Limit.connectionsMax
       return server
     },
     { host: options.host, port: options.port, gracefulShutdownTimeout: options.stopMsMax ?? Limit.stopMsMax },
@@ -157,7 +160,8 @@ const listening = (options: Options) =>
 /** Serves for as long as the layer lives. */
 export const layer = (options: Options) =>
   Layer.unwrap(
-    Effect.sync(() => {
+    Effect.gen(function* () {
+      const door = Door.make(yield* Intake, yield* Effect.context())
       const stopped = Deferred.makeUnsafe<void>()
       const api = MessengerUnitServer.layer({
         bodies: options.bodies ?? RequestBody.make(),
@@ -165,13 +169,13 @@ export const layer = (options: Options) =>
         stopping: Deferred.await(stopped),
       }).pipe(Layer.provide(Layer.effect(MessengerUnit, MessengerUnit.useSync(Meter.messenger))))
       const server = Layer.mergeAll(
-        Layer.effect(HttpServer.HttpServer, listening(options)),
+        Layer.effect(HttpServer.HttpServer, listening(options, door)),
         NodeHttpServer.layerHttpServices,
       )
       const app = Layer.mergeAll(
         api,
         routes,
-        door(() => Deferred.isDoneUnsafe(stopped)),
+        entered(door, () => Deferred.isDoneUnsafe(stopped)),
       )
       // Above the server, so that it comes first when all of it ends.
       return Layer.effectDiscard(Effect.addFinalizer(() => Deferred.succeed(stopped, undefined))).pipe(

@@ -3,17 +3,22 @@
  * counted lies in Effect's metrics, from where `/metrics` or an exporter takes it.
  */
 import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import { Sandbox } from "../compute-unit/Sandbox.ts"
 import type { MessengerUnit } from "../messenger-unit/MessengerUnit.ts"
+import { Refused } from "../runtime/Admission.ts"
 
 const accepted = Metric.counter("heddle_messages_accepted_total", {
   description: "Messages from outside that got a slot, repeats included",
 })
 const refused = Metric.counter("heddle_messages_refused_total", {
   description: "Messages from outside that got none, by reason",
+})
+const requestsRefused = Metric.counter("heddle_requests_refused_total", {
+  description: "Queries, uploads and modules from outside that were refused, by call and reason",
 })
 const waiting = Metric.gauge("heddle_messages_waiting", {
   description: "Messages from outside whose sender waits for an answer",
@@ -40,6 +45,21 @@ const fuel = Metric.counter("heddle_fuel_total", {
   bigint: true,
 })
 
+/** Counts a message, or another request, that was turned away before anybody read it. */
+export const turnedAway = (reason: string, context: Context.Context<never>): void =>
+  Metric.withAttributes(refused, { reason }).updateUnsafe(1, context)
+
+/** Counts what is refused of one call. */
+const counted =
+  (call: "query" | "upload" | "module") =>
+  <A, E extends { readonly _tag: string }>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.tapError(effect, (error) => {
+      const reason = error instanceof Refused ? error.reason : undefined
+      return reason === undefined
+        ? Effect.void
+        : Metric.update(Metric.withAttributes(requestsRefused, { call, reason }), 1)
+    })
+
 /** Counts what comes in through a messenger, and how long who waits for a slot or an answer waits. */
 export const messenger = (inner: MessengerUnit["Service"]): MessengerUnit["Service"] => {
   let open = 0
@@ -63,6 +83,10 @@ export const messenger = (inner: MessengerUnit["Service"]): MessengerUnit["Servi
           return Metric.update(Metric.withAttributes(refused, { reason }), 1)
         }),
       ),
+    query: (process, query) => counted("query")(inner.query(process, query)),
+    viewProof: (process, name) => counted("query")(inner.viewProof(process, name)),
+    addData: (bytes) => counted("upload")(inner.addData(bytes)),
+    addModule: (source) => counted("module")(inner.addModule(source)),
     answer: (process, slot) => timed("answer")(inner.answer(process, slot)),
   }
 }

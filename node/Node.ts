@@ -14,6 +14,7 @@ import * as MessengerUnitLocal from "../messenger-unit/MessengerUnitLocal.ts"
 import * as Limit from "../runtime/Limit.ts"
 import * as StoreLmdb from "../runtime/StoreLmdb.ts"
 import * as AssignmentLogStore from "../scheduler-unit/AssignmentLogStore.ts"
+import * as Intake from "../scheduler-unit/Intake.ts"
 import * as Lease from "../scheduler-unit/Lease.ts"
 import * as SchedulerUnitLocal from "../scheduler-unit/SchedulerUnitLocal.ts"
 import * as Archiving from "./Archiving.ts"
@@ -31,6 +32,8 @@ export interface Options {
   readonly cryptoWorkers: number
   /** MiB of memory that open processes may take together. */
   readonly memory?: number | undefined
+  /** Messages a second that peers, identities and processes may send; as many as they like where nothing is said. */
+  readonly rates?: Intake.Rates | undefined
   /** Where it archives; a folder in the data folder where nothing is said. */
   readonly archiving?: Archiving.Archiving | undefined
   /** How it archives, where a test wants it otherwise. */
@@ -61,12 +64,14 @@ export const units = ({
 
 /** All units of an embedded node, and its archive. */
 export const layer = (options: Options) => {
-  const { archiving = { folder: Settings.archiveOf(options.dataFolder) } } = options
+  const { archiving = { folder: Settings.archiveOf(options.dataFolder) }, rates = Intake.noRates } = options
   const archive = ArchiveUnitLocal.layer({ ...Archiving.unit(archiving), ...options.archiveUnit })
   const node = MessengerUnitLocal.layer(version).pipe(
     Layer.provideMerge(archive),
     Layer.provideMerge(Archiving.layer(archiving)),
     Layer.provideMerge(units(options)),
+    // Whoever serves a transport takes in hand what the scheduler goes on with.
+    Layer.provideMerge(Layer.sync(Intake.Intake, () => Intake.make(rates))),
   )
   // Nobody else looks into a node's own folder, so no takeover could build on it, and there is no lease.
   return "folder" in archiving ? node : Layer.provide(node, Layer.succeed(Lease.Lease, Lease.make()))

@@ -29,6 +29,10 @@ export interface Settings {
   readonly cryptoWorkers: number
   /** MiB. */
   readonly memory: number
+  /** Messages a second; 0 where there is no rate. */
+  readonly ratePeer: number
+  readonly rateIdentity: number
+  readonly rateProcess: number
   /** Folder of the archive, where none on Arweave is configured. */
   readonly archive: string
   /** URLs of gateways with commas between; empty switches Arweave off. */
@@ -142,6 +146,8 @@ const workersMax = 256
 /** More than any machine has. */
 const memoryMibMax = 64 * 1024 * 1024
 
+const rate = whole(0, Limit.ratePerSecondMax)
+
 export const definitions: Readonly<Record<Name, Definition>> = {
   data: {
     flag: "data",
@@ -200,6 +206,27 @@ export const definitions: Readonly<Record<Name, Definition>> = {
     form: "number",
     read: whole(1, memoryMibMax),
   },
+  ratePeer: {
+    flag: "rate-peer",
+    variable: "HEDDLE_RATE_PEER",
+    description: "requests a second that one address may post; 0: as many as it likes",
+    form: "number",
+    read: rate,
+  },
+  rateIdentity: {
+    flag: "rate-identity",
+    variable: "HEDDLE_RATE_IDENTITY",
+    description: "messages a second that one key may send; 0: as many as it likes",
+    form: "number",
+    read: rate,
+  },
+  rateProcess: {
+    flag: "rate-process",
+    variable: "HEDDLE_RATE_PROCESS",
+    description: "messages a second to one process, and from it; 0: as many as there are",
+    form: "number",
+    read: rate,
+  },
   archive: {
     flag: "archive",
     variable: "HEDDLE_ARCHIVE",
@@ -244,9 +271,24 @@ const defaults = (folder: string, home: string): Omit<Settings, "url" | "archive
   sandboxWorkers: workersDefault,
   cryptoWorkers: workersDefault,
   memory: Limit.residentMibDefault,
+  // Nobody knows what a machine can carry, and by default only this one reaches its node; bounds and shares always hold.
+  ratePeer: 0,
+  rateIdentity: 0,
+  rateProcess: 0,
   arweave: "",
   wallet: "",
   spendingLimit: "",
+})
+
+/** The rates in force, as a node takes them. */
+export const ratesOf = ({
+  ratePeer = 0,
+  rateIdentity = 0,
+  rateProcess = 0,
+}: Partial<Pick<Settings, "ratePeer" | "rateIdentity" | "rateProcess">>) => ({
+  peer: ratePeer,
+  identity: rateIdentity,
+  process: rateProcess,
 })
 
 /** Where the archive of a data folder is that no other place is named for. */

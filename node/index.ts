@@ -61,6 +61,10 @@ export interface StartOptions extends PromiseClient.Options {
   readonly cryptoWorkers?: number | undefined
   /** MiB of memory that open processes may take together; those used longest ago wait on disk. */
   readonly memory?: number | undefined
+  /** Messages a second that an address, a key, a process may send; as many as they like where nothing is said. */
+  readonly ratePeer?: number | undefined
+  readonly rateIdentity?: number | undefined
+  readonly rateProcess?: number | undefined
   /** Folder that the log is archived to; `archive` in the data folder where nothing is said. */
   readonly archive?: string | undefined
   /** Gateways to Arweave, with commas between; goes with `wallet` (a file) and `spendingLimit` (AR as text). */
@@ -146,7 +150,15 @@ export const start = async ({
   logLevel = "warning",
   ...options
 }: StartOptions): Promise<EmbeddedNode> => {
-  const { sandboxWorkers, cryptoWorkers, memory, archive, arweave, wallet, spendingLimit } = options
+  const { archive, arweave, wallet, spendingLimit } = options
+  const numbers = [
+    "sandboxWorkers",
+    "cryptoWorkers",
+    "memory",
+    "ratePeer",
+    "rateIdentity",
+    "rateProcess",
+  ] as const
   const { settings } = await Effect.runPromise(
     settingsOf({
       data: dataFolder,
@@ -154,9 +166,9 @@ export const start = async ({
       arweave,
       wallet,
       spendingLimit,
-      ...(sandboxWorkers === undefined ? {} : { sandboxWorkers: String(sandboxWorkers) }),
-      ...(cryptoWorkers === undefined ? {} : { cryptoWorkers: String(cryptoWorkers) }),
-      ...(memory === undefined ? {} : { memory: String(memory) }),
+      ...Object.fromEntries(
+        numbers.flatMap((name) => (options[name] === undefined ? [] : [[name, String(options[name])]])),
+      ),
     }),
   )
   const node = nodeLayer(settings).pipe(Layer.provide(Logs.layer(logLevel, process.stderr.isTTY)))
@@ -192,8 +204,9 @@ export const nodeLayer = ({
   arweave = "",
   wallet = "",
   spendingLimit = "",
+  ...others
 }: Pick<Settings.Settings, "data" | "sandboxWorkers" | "cryptoWorkers"> &
-  Partial<Pick<Settings.Settings, "memory" | "archive" | "arweave" | "wallet" | "spendingLimit">>) =>
+  Partial<Omit<Settings.Settings, "data" | "sandboxWorkers" | "cryptoWorkers">>) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const Node = yield* Effect.promise(() => import("./Node.ts"))
@@ -201,7 +214,16 @@ export const nodeLayer = ({
       const Archiving = yield* Effect.promise(() => import("./Archiving.ts"))
       const archiving = yield* Archiving.choose({ archive, arweave, wallet, spendingLimit })
       const identity = yield* NodeKey.open(data)
-      return Node.layer({ dataFolder: data, identity, sandboxWorkers, cryptoWorkers, memory, archiving })
+      const rates = Settings.ratesOf(others)
+      return Node.layer({
+        dataFolder: data,
+        identity,
+        sandboxWorkers,
+        cryptoWorkers,
+        memory,
+        rates,
+        archiving,
+      })
     }),
   )
 

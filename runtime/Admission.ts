@@ -50,6 +50,7 @@ export type Reason =
   | "source forked"
   | "timer early"
   | "cron out of order"
+  | "over rate"
   | "overloaded"
   | "not anchored"
   | "store failed"
@@ -59,6 +60,8 @@ export type Reason =
 export class Refused extends Data.TaggedError("Refused")<{
   readonly reason: Reason
   readonly detail: string
+  /** ms after which it is worth asking again, where whoever refuses knows. */
+  readonly retryMs?: number | undefined
 }> {
   override get message(): string {
     return `${this.reason}: ${this.detail}`

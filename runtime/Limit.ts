@@ -52,8 +52,35 @@ export const keyBytesMax = 1_024
 /** Bytes that commits may share one flush with: a few of the largest batches, while the next ones wait. */
 export const flushBytesMax = 4 * batchBytesMax
 
-/** Messages waiting for a slot. Over it, callers are refused `overloaded` at once and keep what they hold. */
+/**
+ * Messages that a scheduler has in hand, from their arrival to their slot. Over it, callers are refused `overloaded` at
+ * once, before anything is decoded or verified, and keep what they hold.
+ */
 export const submitQueueMax = 16_384
+
+/**
+ * Messages of peers that a node has in hand, from their arrival until their turn is over. One peer alone gets half of
+ * them: as many as fill a batch, and a second or two of work for two cores, so that nobody waits long for what is accepted.
+ */
+export const peerMessagesMax = 2_048
+
+/** Queries and proofs of views that a compute unit has in hand: each holds its process open and one place of a sandbox. */
+export const questionsMax = 2_048
+
+/** Modules that a compute unit has in hand: each is loaded once to see that it does, which takes up to a turn's time. */
+export const modulesInHandMax = 128
+
+/** Uploads that a scheduler has in hand: they are written one after the other. */
+export const uploadsInHandMax = 128
+
+/** Milliseconds in which somebody may send at once what a rate allows in them: programs work in bursts. */
+export const rateBurstMs = 10_000
+
+/** Buckets of one rate. Those that are full are forgotten, so as many can be less than full: 1 MiB. */
+export const rateBucketsMax = 16_384
+
+/** The highest rate that can be set, in messages a second: beyond it there is none. */
+export const ratePerSecondMax = 100_000
 
 /** Verifications or signatures waiting for a worker: as many as messages can wait. */
 export const cryptoQueueMax = 2 * submitQueueMax
@@ -145,9 +172,6 @@ export const batchTreesMax = 16
 /** Cron messages that a scheduler submits at once, and the longest time that it sleeps without a look at its clock. */
 export const cronsPerRoundMax = assignmentsPerCommitMax
 export const cronSleepMsMax = 60_000
-
-/** Events that one slow follower may fall behind before it is cut off and told to read the log instead. */
-export const followerBacklogMax = 4_096
 
 /** Verified facts that a verifier remembers: (type, owner, bytes, signature). */
 export const verifiedMemoryMax = 65_536

@@ -8,6 +8,7 @@
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
@@ -22,6 +23,7 @@ import * as Batcher from "../runtime/Batcher.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as DataReference from "../runtime/DataReference.ts"
 import * as Feed from "../runtime/Feed.ts"
+import * as Gate from "../runtime/Gate.ts"
 import * as Hash from "../runtime/Hash.ts"
 import * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
@@ -29,6 +31,7 @@ import * as Merkle from "../runtime/Merkle.ts"
 import * as Message from "../runtime/Message.ts"
 import * as Module from "../runtime/Module.ts"
 import * as OutboxItem from "../runtime/OutboxItem.ts"
+import * as Peer from "../runtime/Peer.ts"
 import * as Process from "../runtime/Process.ts"
 import { Store } from "../runtime/Store.ts"
 import * as Upgrade from "../runtime/Upgrade.ts"
@@ -37,6 +40,7 @@ import { type Appended, AssignmentLog } from "./AssignmentLog.ts"
 import * as Cron from "./Cron.ts"
 import * as Excerpt from "./Excerpt.ts"
 import * as HeldData from "./HeldData.ts"
+import * as Intake from "./Intake.ts"
 import { Lease } from "./Lease.ts"
 import { type Accepted, LogUnknown, SchedulerUnit } from "./SchedulerUnit.ts"
 import * as Sequencer from "./Sequencer.ts"
@@ -77,6 +81,8 @@ export const make = Effect.gen(function* () {
   const verifier = yield* Verifier
   const held = yield* HeldData.make
   const lease = yield* Lease
+  const intake = yield* Intake.Intake
+  const uploads = Gate.make(Limit.uploadsInHandMax)
   const feed = Feed.make()
   const cronNews = yield* Queue.sliding<void>(1)
   const early = new Window<Deferred.Deferred<void>>()
@@ -94,6 +100,9 @@ export const make = Effect.gen(function* () {
     opened.set(batch.link.number, batch)
     return batch
   }
+
+  /** Those of messages of peers, until they have their slot. */
+  const places = new WeakMap<Message.Message, Gate.Place>()
 
   const isExcerpt = Excerpt.is(store)
 
@@ -189,6 +198,10 @@ export const make = Effect.gen(function* () {
       const kept = yield* held.keep(referencesOf(assigned.map(({ submission }) => submission)))
       yield* Effect.tapError(log.append(signed, entries, states), () => Effect.ignore(held.loosen(kept)))
       keepOpen({ link: signed, tree })
+      for (const { submission, assignment } of assigned) {
+        const place = places.get(submission.message)
+        if (place !== undefined) intake.placed(place, assignment)
+      }
       feed.publish()
       for (const [process, { pairs }] of states)
         for (const waiting of early.ready(process, (source) => lastOf(pairs, source)))
@@ -234,18 +247,27 @@ export const make = Effect.gen(function* () {
       ),
   })
 
-  const submit = Effect.fnUntraced(function* (bytes: Uint8Array, proof: Uint8Array) {
+  /** Messages that are neither refused nor have their slot. */
+  let inHand = 0
+
+  const take = Effect.fnUntraced(function* (bytes: Uint8Array, proof: Uint8Array, place?: Gate.Place) {
     const message = yield* read(bytes)
     yield* message.kind === "Process" ? checkSpawn(message) : checkMessage(message)
+    const now = yield* Clock.currentTimeMillis
+    const identity = Void.identity(message, proof)
+    // Anyone can send again what another said: what has its slot is charged to nobody.
+    const isNew = log.seen(message.process, identity.repeatKey) === undefined
+    const asked = isNew && !message.fromProcess ? intake.refusal(Intake.ofSigned(message), now) : undefined
+    if (asked !== undefined) return yield* asked
     const voucher = yield* Voucher.ofMessage(verifier, message, proof)
-    const submission = {
-      message,
-      voucher,
-      proof,
-      ...Void.identity(message, proof),
-      seen: undefined,
-    }
-    return yield* inOrder(submission)
+    const charges = isNew ? Intake.ofVoucher(message, voucher) : []
+    const refused = intake.charge(charges, now)
+    if (refused !== undefined) return yield* refused
+    if (place !== undefined) places.set(message, place)
+    return yield* inOrder({ message, voucher, proof, ...identity, seen: undefined }).pipe(
+      Effect.tap(({ repeat }) => Effect.sync(() => repeat && intake.giveBack(charges))),
+      Effect.tapError(() => Effect.sync(() => intake.giveBack(charges))),
+    )
   })
 
   const decide = (submission: Sequencer.Submission) =>
@@ -277,6 +299,29 @@ export const make = Effect.gen(function* () {
       ).pipe(Effect.ensuring(Effect.sync(() => early.leave(place, woken))))
       if (!isTime) return yield* decided.failure
     }
+  })
+
+  const submit = (bytes: Uint8Array, proof: Uint8Array, place?: Gate.Place) =>
+    Effect.suspend((): Effect.Effect<Accepted, Refused> => {
+      if (inHand >= Limit.submitQueueMax)
+        return refuse("overloaded", `${inHand} messages are in hand; try again later`)
+      inHand++
+      return Effect.ensuring(
+        take(bytes, proof, place),
+        Effect.sync(() => void inHand--),
+      )
+    })
+
+  /** What a peer sends takes one of the places that peers have. */
+  const submitFrom = Effect.fnUntraced(function* (bytes: Uint8Array, proof: Uint8Array) {
+    const peer = yield* Peer.Peer
+    if (peer === undefined) return yield* submit(bytes, proof)
+    const place = peer.place?.() ?? intake.enter(peer, yield* Clock.currentTimeMillis)
+    if ("reason" in place) return yield* place
+    return yield* Effect.onExit(submit(bytes, proof, place), (exit) =>
+      // With its slot it has its place until its turn is over.
+      Effect.sync(() => void ((Exit.isFailure(exit) || exit.value.repeat) && place.leave())),
+    )
   })
 
   const submitCron = (process: Id.ProcessId, now: number) => {
@@ -318,14 +363,15 @@ export const make = Effect.gen(function* () {
     if (bytes.length === 0) return refuse("bad reference", "there are no bytes to refer to")
     if (bytes.length > Limit.referencedBytesMax)
       return refuse("too large", `${bytes.length} bytes; at most ${Limit.referencedBytesMax} are allowed`)
-    return Effect.catchTag(held.add(bytes), "StoreFailed", (error) =>
+    const added = Effect.catchTag(held.add(bytes), "StoreFailed", (error) =>
       refuse("store failed", `${error.message}; send it again`),
     )
+    return added.pipe(Peer.within(uploads, "uploads"))
   }
 
   return SchedulerUnit.of({
     address: signer.address,
-    submit,
+    submit: submitFrom,
     addData,
     data: (hash) => Effect.sync(() => held.get(hash)),
     receipt: (process, slot) =>

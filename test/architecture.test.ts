@@ -5,6 +5,7 @@ import { type Import, imports, lineOf, list, parse, read, type SourceFile } from
 
 const schedulerSeam = "scheduler-unit/SchedulerUnit.ts"
 const leaseSeam = "scheduler-unit/Lease.ts"
+const intakeSeam = "scheduler-unit/Intake.ts"
 const computeSeam = "compute-unit/ComputeUnit.ts"
 const archiveSeam = "archive-unit/ArchiveUnit.ts"
 
@@ -15,7 +16,7 @@ const mayImport: Readonly<Record<string, ReadonlyArray<string>>> = {
   privacy: ["runtime/", "identity/"],
   ledger: ["runtime/", "identity/"],
   "scheduler-unit": ["runtime/", "identity/", "ledger/"],
-  "compute-unit": ["runtime/", "identity/", "ledger/", schedulerSeam],
+  "compute-unit": ["runtime/", "identity/", "ledger/", schedulerSeam, intakeSeam],
   "archive-unit": ["runtime/", "identity/", "ledger/", schedulerSeam, leaseSeam, computeSeam],
   "messenger-unit": ["runtime/", "identity/", "privacy/", "ledger/", schedulerSeam, computeSeam, archiveSeam],
   node: [

@@ -20,6 +20,9 @@ const dev = Command.make(
     "sandboxWorkers",
     "cryptoWorkers",
     "memory",
+    "ratePeer",
+    "rateIdentity",
+    "rateProcess",
     "archive",
     "arweave",
     "wallet",
@@ -31,6 +34,10 @@ const dev = Command.make(
     "Run a node on this machine: scheduler, compute and messenger in one process, with an HTTP API.",
     ["heddle dev", "run a node on ./.heddle, at http://127.0.0.1:7734"],
     ["heddle dev --data /tmp/try --port 8000", "another folder, another port"],
+    [
+      "heddle dev --host 0.0.0.0 --rate-peer 50",
+      "for others too, each of whom may send 50 messages a second",
+    ],
     [
       "heddle dev --arweave https://arweave.net --wallet wallet.json --spending-limit 0.5",
       "its log goes to Arweave, for half an AR at most",

@@ -8,6 +8,7 @@ import * as HttpServer from "../HttpServer.ts"
 import * as Logs from "../Logs.ts"
 import * as Node from "../Node.ts"
 import * as NodeKey from "../NodeKey.ts"
+import * as Settings from "../Settings.ts"
 import * as Caller from "./Caller.ts"
 import * as Screen from "./Screen.ts"
 
@@ -30,7 +31,15 @@ export const dev = (input: Caller.Input) =>
     const identity = yield* NodeKey.open(dataFolder)
     const node = HttpServer.layer({ host, port }).pipe(
       Layer.provideMerge(
-        Node.layer({ dataFolder, identity, sandboxWorkers, cryptoWorkers, memory, archiving }),
+        Node.layer({
+          dataFolder,
+          identity,
+          sandboxWorkers,
+          cryptoWorkers,
+          memory,
+          rates: Settings.ratesOf(settings),
+          archiving,
+        }),
       ),
       Layer.provide(logs),
     )

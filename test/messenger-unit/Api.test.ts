@@ -97,6 +97,7 @@ const statuses: Readonly<Record<Reason, number>> = {
   "not restored": 421,
   "other process": 421,
   overloaded: 429,
+  "over rate": 429,
   "not anchored": 503,
   "store failed": 503,
   stopping: 503,

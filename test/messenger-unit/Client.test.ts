@@ -1,5 +1,6 @@
 /** The client: what it makes of what its caller says, and that saying it again is never saying it twice. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
@@ -180,13 +181,43 @@ describe("Client", () => {
   it.effect("does not send again what was refused", () =>
     Effect.gen(function* () {
       let tries = 0
-      const refused = new Refused({ reason: "overloaded", detail: "later" })
+      const refused = new Refused({ reason: "bad signature", detail: "sign again" })
       const messenger = partial({ send: () => Effect.suspend(() => (tries++, Effect.fail(refused))) })
       const sending = Client.send(pid, "Add", { as: ada }).pipe(
         Effect.provideService(MessengerUnit, messenger),
       )
       assert.strictEqual(yield* Effect.flip(sending), refused)
       assert.strictEqual(tries, 1)
+    }),
+  )
+
+  it.effect("sends again what a busy node refused, the same item, and not before the node said", () =>
+    Effect.gen(function* () {
+      const refusals = [
+        new Refused({ reason: "overloaded", detail: "later" }),
+        new Refused({ reason: "over rate", detail: "later", retryMs: 5_000 }),
+        new Refused({ reason: "over rate", detail: "later", retryMs: 1 }),
+      ]
+      const accepted = { id: pid, process: pid, slot: 1, timestamp: 1, head: Bytes.empty, repeat: false }
+      const sent: Array<readonly [at: number, item: string]> = []
+      const messenger = partial({
+        send: (item) =>
+          Effect.flatMap(Clock.currentTimeMillis, (at) => {
+            sent.push([at, Bytes.toHex(item)])
+            const refused = refusals.shift()
+            return refused === undefined ? Effect.succeed(accepted) : Effect.fail(refused)
+          }),
+      })
+      const sending = yield* Effect.forkChild(
+        Client.send(pid, "Add", { as: ada }).pipe(Effect.provideService(MessengerUnit, messenger)),
+      )
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual((yield* Fiber.join(sending)).slot, 1)
+      assert.deepStrictEqual(
+        sent.map(([at]) => at),
+        [0, 100, 5_100, 5_500],
+      )
+      assert.strictEqual(new Set(sent.map(([, item]) => item)).size, 1)
     }),
   )
 

@@ -233,7 +233,28 @@ describe("delivery", () => {
       }),
   )
 
-  for (const reason of ["overloaded", "not anchored", "store failed", "stopping"] as const)
+  it.effect("waits as long as the refusal says, where that is longer", () =>
+    Effect.gen(function* () {
+      const [from, to] = [outbox(), receiver(heddle)]
+      yield* start(from, to)
+      const refused = new Refused({ reason: "over rate", detail: "as the test wants it", retryMs: 7_000 })
+      to.before = () => Effect.fail(refused)
+      from.emit(loom, message(heddle, "a"))
+      yield* SmallNode.until(
+        "it is refused",
+        Effect.sync(() => to.submits === 1),
+      )
+      yield* letRun
+      to.before = () => Effect.void
+      yield* TestClock.adjust(6_999)
+      assert.deepStrictEqual(datas(to), [])
+      yield* TestClock.adjust(1)
+      yield* received(to, 1)
+      assert.deepStrictEqual(datas(to), ["a"])
+    }),
+  )
+
+  for (const reason of ["over rate", "overloaded", "not anchored", "store failed", "stopping"] as const)
     it.effect(
       `tries again what passes by itself, after twice the time, and holds up nobody else: ${reason}`,
       () =>

@@ -45,6 +45,30 @@ describe("heddle", () => {
     assert.instanceOf(unknown, Refused)
   })
 
+  it.each([
+    ["ratePeer", "peer 127.0.0.1"],
+    ["rateIdentity", "identity "],
+    ["rateProcess", "process "],
+  ])("refuses who sends more than %s allows, and who waits is told when", async (setting, who) => {
+    const ada = await createIdentity()
+    await using node = await start({ dataFolder: path.join(folder, setting), port: 0, [setting]: 1 })
+    await using client = await connect(node.url, { as: ada, retries: 0 })
+    const process = await client.spawn(counter)
+    const sent = await Promise.all(
+      Array.from({ length: 40 }, () => failure(client.send(process, "Increment"))),
+    )
+    const refused = sent.filter((error) => error !== undefined)
+    assert.isAbove(refused.length, 0)
+    for (const error of refused) {
+      if (!(error instanceof Refused)) throw error
+      assert.strictEqual(error.reason, "over rate")
+      assert.include(error.message, who)
+      assert.isAbove(error.retryMs ?? 0, 0)
+    }
+    await using patient = await connect(node.url, { as: ada })
+    assert.isAtLeast((await patient.send(process, "Increment")).slot, 1)
+  })
+
   it("does the same for programs that use Effect", async () => {
     await using node = await start({ dataFolder: path.join(folder, "effects"), port: 0 })
     const ada = await createIdentity()

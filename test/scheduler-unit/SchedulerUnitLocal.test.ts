@@ -716,30 +716,32 @@ describe("a refusal", () => {
     }),
   )
 
-  it.effect(`comes at once when ${Limit.submitQueueMax} wait, and nobody of those is lost`, () =>
-    Effect.gen(function* () {
-      const { scheduler, process, hold, release } = yield* ready({ verifier: LocalScheduler.credulous })
-      const one = () => send(scheduler, Unsigned.message(process).item)
-      hold()
-      const running = yield* Effect.forkChild(one())
-      yield* settle
-      const waiting = yield* Effect.forEach(Array.from({ length: Limit.submitQueueMax }).keys(), () =>
-        Effect.forkChild(one(), { startImmediately: true }),
-      )
-      const last = Unsigned.message(process).item
-      const refused = yield* Effect.flip(send(scheduler, last))
-      assert.strictEqual(refused.reason, "overloaded")
-      assert.include(refused.message, "try again later")
-      release()
-      const slots = yield* Effect.forEach([running, ...waiting], (fiber) =>
-        Effect.map(Fiber.join(fiber), ({ slot }) => slot),
-      )
-      assert.deepStrictEqual(
-        slots.toSorted((a, b) => a - b),
-        Array.from(slots, (_, i) => i + 1),
-      )
-      assert.strictEqual(yield* refusal(send(scheduler, last)), `slot ${slots.length + 1}`)
-    }),
+  it.effect(
+    `comes at once when ${Limit.submitQueueMax} are in hand, unread, and nobody of those is lost`,
+    () =>
+      Effect.gen(function* () {
+        const { scheduler, process, hold, release } = yield* ready({ verifier: LocalScheduler.credulous })
+        const one = () => send(scheduler, Unsigned.message(process).item)
+        hold()
+        const running = yield* Effect.forkChild(one())
+        yield* settle
+        const waiting = yield* Effect.forEach(Array.from({ length: Limit.submitQueueMax - 1 }).keys(), () =>
+          Effect.forkChild(one(), { startImmediately: true }),
+        )
+        const last = Unsigned.message(process).item
+        const refused = yield* Effect.flip(send(scheduler, { bytes: new Uint8Array(1) }))
+        assert.strictEqual(refused.reason, "overloaded")
+        assert.include(refused.message, "try again later")
+        release()
+        const slots = yield* Effect.forEach([running, ...waiting], (fiber) =>
+          Effect.map(Fiber.join(fiber), ({ slot }) => slot),
+        )
+        assert.deepStrictEqual(
+          slots.toSorted((a, b) => a - b),
+          Array.from(slots, (_, i) => i + 1),
+        )
+        assert.strictEqual(yield* refusal(send(scheduler, last)), `slot ${slots.length + 1}`)
+      }),
   )
 })
 
