@@ -6,8 +6,11 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
+import * as References from "effect/References"
 import type { Sandbox } from "../../compute-unit/Sandbox.ts"
 import * as SandboxInline from "../../compute-unit/SandboxInline.ts"
+import { Overloaded, type Verifier } from "../../identity/Verifier.ts"
+import * as VerifierLocal from "../../identity/VerifierLocal.ts"
 import type { MessengerUnit } from "../../messenger-unit/MessengerUnit.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import { Refused } from "../../runtime/Admission.ts"
@@ -202,6 +205,45 @@ describe("the door", () => {
       yield* Deferred.succeed(go, undefined)
       yield* free
     }),
+  )
+
+  it.live("gives a message's place back where its process is parked, or waits for something else", () =>
+    Effect.gen(function* () {
+      const inner = SandboxInline.make()
+      const local = VerifierLocal.make()
+      let broken: "sandbox" | "verifier" | undefined
+      const sandbox: Sandbox["Service"] = {
+        ...inner,
+        run: (...args) => (broken === "sandbox" ? Effect.die("broken") : inner.run(...args)),
+      }
+      const checked = new Set<Id.Id>()
+      const verifier: Verifier["Service"] = {
+        ...local,
+        // The scheduler asks first, then the unit that computes.
+        verifyItem: (item) => {
+          if (broken === "verifier" && checked.has(item.id))
+            return Effect.fail(new Overloaded({ reason: "queue full", waitingMax: 1 }))
+          checked.add(item.id)
+          return local.verifyItem(item)
+        },
+      }
+      const { url, messages } = yield* served(Intake.make(Intake.noRates, 2), {}, { sandbox, verifier })
+      const remote = yield* ServedNode.connect(url)
+      const free = SmallNode.until(
+        "the place is free",
+        Effect.map(post(messages, "x"), ({ status }) => status === 400),
+      )
+      for (const what of ["verifier", "sandbox"] as const) {
+        broken = undefined
+        const process = yield* SmallNode.spawn({ messenger: remote }, ada, "heddle.on('Get', () => 1)")
+        yield* free
+        broken = what
+        for (let i = 0; i < 2; i++) {
+          yield* SmallNode.send({ messenger: remote }, ada, process, "Get")
+          yield* free
+        }
+      }
+    }).pipe(Effect.provideService(References.MinimumLogLevel, "None")),
   )
 
   it.live("counts what it turns away with what is refused, by reason", () =>

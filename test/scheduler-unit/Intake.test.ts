@@ -269,6 +269,7 @@ describe("a rate", () => {
       const rest = yield* Effect.forEach(Array.from({ length: 10 }), () => say(ada, process))
       const answers = yield* Effect.forEach(rest, (one) => told(scheduler, one))
       assert.deepStrictEqual(tally(answers), { slot: 9, "over rate": 1 })
+      assert.strictEqual(yield* told(scheduler, first), "repeat", "it has its slot, whatever else was sent")
     }),
   )
 
