@@ -304,25 +304,17 @@ const internal = (cause: Cause.Cause<unknown>): Effect.Effect<never, CommonRefus
     Effect.andThen(refuse("internal error", "the node could not answer; its log says why")),
   )
 
-/** Tells those who read no JSON when to ask again, in whole seconds. */
-const sayWhen = (error: unknown): Effect.Effect<void> =>
-  isBusy(error)
-    ? Effect.contextWith((context: Context.Context<never>) =>
-        Effect.sync(() =>
-          HttpEffect.appendPreResponseHandlerUnsafe(context, (_, response) =>
-            Effect.succeed(
-              HttpServerResponse.setHeader(
-                response,
-                "retry-after",
-                String(Math.ceil((error.retryMs ?? 1) / 1_000)),
-              ),
-            ),
-          ),
-        ),
-      )
-    : Effect.void
-
 const isBusy = Schema.is(Refusal.busy)
+
+const sayWhen = (error: unknown): Effect.Effect<void> =>
+  Effect.contextWith((context: Context.Context<never>) =>
+    Effect.sync(() => {
+      if (!isBusy(error)) return
+      HttpEffect.appendPreResponseHandlerUnsafe(context, (_, response) =>
+        Effect.succeed(HttpServerResponse.setHeader(response, "retry-after", Refusal.retryAfter(error))),
+      )
+    }),
+  )
 
 const refusing = Layer.succeed(Refusing, (handler) =>
   handler.pipe(

@@ -30,6 +30,10 @@ export const busy = Schema.Struct({
   ),
 }).pipe(HttpApiSchema.status(429))
 
+/** When to ask again, for the header that those go by who read no JSON: whole seconds, one where it is not known. */
+export const retryAfter = ({ retryMs = 1 }: { readonly retryMs?: number | undefined }): string =>
+  String(Math.ceil(retryMs / 1_000))
+
 /** Refusals of the server itself, which any endpoint can give. */
 export const common = [
   refusal(400, ["malformed request"]),

@@ -8,6 +8,7 @@
  */
 import * as http from "node:http"
 import type * as Context from "effect/Context"
+import * as Refusal from "../messenger-unit/Refusal.ts"
 import type { Refused } from "../runtime/Admission.ts"
 import type * as Gate from "../runtime/Gate.ts"
 import * as Peer from "../runtime/Peer.ts"
@@ -21,16 +22,19 @@ export interface Door {
   readonly peer: (request: object) => Peer.Peer | undefined
 }
 
-/** Whole seconds, as the header has it. */
-export const retryAfter = ({ retryMs = 1 }: { readonly retryMs?: number | undefined }): string =>
-  String(Math.ceil(retryMs / 1_000))
+/** What a request asks for, as it is counted. */
+const callOf = (url: string): "message" | Meter.Call => {
+  if (url.startsWith("/v1/messages")) return "message"
+  if (url.startsWith("/v1/data")) return "upload"
+  return url.startsWith("/v1/modules") ? "module" : "query"
+}
 
-const turnAway = (response: http.ServerResponse, { reason, detail, retryMs }: Refused): void => {
-  const body = JSON.stringify({ _tag: "Refused", reason, detail, retryMs })
+const turnAway = (response: http.ServerResponse, refused: Refused): void => {
+  const body = JSON.stringify(Refusal.of(refused))
   response.writeHead(429, {
     "content-type": "application/json",
     "content-length": Buffer.byteLength(body),
-    "retry-after": retryAfter({ retryMs }),
+    "retry-after": Refusal.retryAfter(refused),
   })
   response.end(body)
 }
@@ -39,19 +43,9 @@ const turnAway = (response: http.ServerResponse, { reason, detail, retryMs }: Re
 export const make = (intake: IntakeService, context: Context.Context<never>): Door => {
   const peers = new WeakMap<object, Peer.Peer>()
 
-  /** Why a request is turned away, if it is. */
-  const refusal = (request: http.IncomingMessage, response: http.ServerResponse): Refused | undefined => {
-    const name = Peer.ofAddress(request.socket.remoteAddress ?? "")
-    if (request.method !== "POST") {
-      peers.set(request, { name })
-      return undefined
-    }
-    const now = Date.now()
-    if (!request.url?.startsWith("/v1/messages")) {
-      peers.set(request, { name })
-      return intake.rated({ name }, now)
-    }
-    const place = intake.enter({ name }, now)
+  /** Takes a place for a message, which is given back with its connection unless it was handed over by then. */
+  const enter = (name: string, response: http.ServerResponse): Peer.Peer | Refused => {
+    const place = intake.enter({ name }, Date.now())
     if ("reason" in place) return place
     let mine: Gate.Place | undefined = place
     const handOver = () => {
@@ -60,8 +54,18 @@ export const make = (intake: IntakeService, context: Context.Context<never>): Do
       return theirs
     }
     response.once("close", () => handOver()?.leave())
-    peers.set(request, { name, place: handOver })
-    return undefined
+    return { name, place: handOver }
+  }
+
+  /** Whom a request is from, or why it is turned away. Reading is free. */
+  const admit = (
+    call: "message" | Meter.Call,
+    request: http.IncomingMessage,
+    response: http.ServerResponse,
+  ): Peer.Peer | Refused => {
+    const name = Peer.ofAddress(request.socket.remoteAddress ?? "")
+    if (request.method !== "POST") return { name }
+    return call === "message" ? enter(name, response) : (intake.rated({ name }, Date.now()) ?? { name })
   }
 
   const server = (options: http.ServerOptions): http.Server => {
@@ -70,11 +74,15 @@ export const make = (intake: IntakeService, context: Context.Context<never>): Do
     made.emit = (event: string, ...args: ReadonlyArray<unknown>): boolean => {
       if (event !== "request" && event !== "checkContinue") return emit(event, ...args)
       const [request, response] = args as [http.IncomingMessage, http.ServerResponse] // of these two events
-      const refused = refusal(request, response)
-      if (refused === undefined) return emit(event, ...args)
-      Meter.turnedAway(refused.reason, context)
-      turnAway(response, refused)
-      return true
+      const call = callOf(request.url ?? "")
+      const peer = admit(call, request, response)
+      if ("reason" in peer) {
+        Meter.turnedAway(call, peer.reason, context)
+        turnAway(response, peer)
+        return true
+      }
+      peers.set(request, peer)
+      return emit(event, ...args)
     }
     return made
   }

@@ -45,20 +45,25 @@ const fuel = Metric.counter("heddle_fuel_total", {
   bigint: true,
 })
 
-/** Counts a message, or another request, that was turned away before anybody read it. */
-export const turnedAway = (reason: string, context: Context.Context<never>): void =>
-  Metric.withAttributes(refused, { reason }).updateUnsafe(1, context)
+/** What is asked for beside messages. */
+export type Call = "query" | "upload" | "module"
+
+const refusedOf = (call: "message" | Call, reason: string) =>
+  call === "message"
+    ? Metric.withAttributes(refused, { reason })
+    : Metric.withAttributes(requestsRefused, { call, reason })
+
+/** Counts what was turned away before anybody read it. */
+export const turnedAway = (call: "message" | Call, reason: string, context: Context.Context<never>): void =>
+  refusedOf(call, reason).updateUnsafe(1, context)
 
 /** Counts what is refused of one call. */
 const counted =
-  (call: "query" | "upload" | "module") =>
-  <A, E extends { readonly _tag: string }>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-    Effect.tapError(effect, (error) => {
-      const reason = error instanceof Refused ? error.reason : undefined
-      return reason === undefined
-        ? Effect.void
-        : Metric.update(Metric.withAttributes(requestsRefused, { call, reason }), 1)
-    })
+  (call: Call) =>
+  <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.tapError(effect, (error) =>
+      error instanceof Refused ? Metric.update(refusedOf(call, error.reason), 1) : Effect.void,
+    )
 
 /** Counts what comes in through a messenger, and how long who waits for a slot or an answer waits. */
 export const messenger = (inner: MessengerUnit["Service"]): MessengerUnit["Service"] => {
@@ -80,7 +85,7 @@ export const messenger = (inner: MessengerUnit["Service"]): MessengerUnit["Servi
         Effect.tap(() => Metric.update(accepted, 1)),
         Effect.tapError((error) => {
           const reason = error._tag === "Refused" ? error.reason : "unreachable"
-          return Metric.update(Metric.withAttributes(refused, { reason }), 1)
+          return Metric.update(refusedOf("message", reason), 1)
         }),
       ),
     query: (process, query) => counted("query")(inner.query(process, query)),

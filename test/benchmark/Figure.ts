@@ -67,6 +67,7 @@ export const figures = {
   limits: () => import("./figures/Limits.ts"),
   sequence: () => import("./figures/Sequence.ts"),
   load: () => import("./figures/Load.ts"),
+  overload: () => import("./figures/Overload.ts"),
   "ping-pong": () => import("./figures/PingPong.ts"),
   replay: () => import("./figures/Replay.ts"),
   restart: () => import("./figures/Restart.ts"),

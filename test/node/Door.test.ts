@@ -253,10 +253,12 @@ describe("the door", () => {
       })
       yield* post(`${url}/v1/processes/${pid}/query`, '{"action":"Get"}')
       for (let i = 0; i < 12; i++) yield* post(messages, "item")
+      yield* post(`${url}/v1/data`, "data")
       const metrics = yield* Effect.promise(async () => (await fetch(`${url}/metrics`)).text())
       assert.include(metrics, '\nheddle_messages_refused_total{reason="over rate"} 3\n')
       assert.include(metrics, '\nheddle_messages_refused_total{reason="unknown signature type"} 9\n')
       assert.include(metrics, '\nheddle_requests_refused_total{call="query",reason="overloaded"} 1\n')
+      assert.include(metrics, '\nheddle_requests_refused_total{call="upload",reason="over rate"} 1\n')
     }).pipe(Effect.provideService(Metric.MetricRegistry, new Map())),
   )
 })
