@@ -1,6 +1,6 @@
 /**
  * Intake: what a scheduler takes in hand, before it reads it. Places for what comes from peers, none of whom can take all
- * of them, and rates for peers, identities and processes (spec 03 §10).
+ * of them, and rates for peers, identities and processes (spec 03 §11).
  *
  *     peer       charged for what it sends, before anything is decoded: the transport says who it is
  *     identity   asked before its signature is verified, charged once it is: else a forger could use up what is another's

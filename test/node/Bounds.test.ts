@@ -1,4 +1,4 @@
-/** Queues that a stranger can fill, each at its bound and one over it (spec 03 §10). */
+/** Queues that a stranger can fill, each at its bound and one over it (spec 03 §11). */
 import { once } from "node:events"
 import net from "node:net"
 import { assert, describe, it } from "@effect/vitest"

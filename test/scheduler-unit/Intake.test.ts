@@ -1,4 +1,4 @@
-/** What a scheduler takes in hand (spec 03 §10): places for peers, rates for peers, identities and processes. */
+/** What a scheduler takes in hand (spec 03 §11): places for peers, rates for peers, identities and processes. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
