@@ -278,14 +278,17 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   yield* Effect.addFinalizer(() => closeLast)
 
   const { batch, commit } = queue.state()
+  // It archives the log of its own node, of which there is no batch that could not be believed.
+  const batchesFrom = (from: number, how?: Parameters<typeof scheduler.batches>[1]) =>
+    Stream.orDie(scheduler.batches(from, how))
   // Before anything can be asked of this unit: the lease is not given as long as it is not known how old the oldest is.
   if ((yield* scheduler.nextBatch) > batch && assigned() === undefined)
-    yield* Stream.runForEach(Stream.take(scheduler.batches(batch), 1), (first) =>
+    yield* Stream.runForEach(Stream.take(batchesFrom(batch), 1), (first) =>
       Effect.sync(() => lease.unconfirmed(assignedAt(first))),
     )
   else tellLease()
   const followBatches = Stream.runForEach(
-    scheduler.batches(batch, { behind: true }),
+    batchesFrom(batch, { behind: true }),
     gather((one: CommittedBatch, now) => gatherer.batch(one, now)),
   )
   const followCommits = Stream.runForEach(

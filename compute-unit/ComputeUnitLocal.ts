@@ -11,6 +11,7 @@ import { Signer, type SigningFailed } from "../identity/Signer.ts"
 import { Verifier } from "../identity/Verifier.ts"
 import type * as Admission from "../runtime/Admission.ts"
 import * as Attestation from "../runtime/Attestation.ts"
+import * as Backoff from "../runtime/Backoff.ts"
 import * as Batcher from "../runtime/Batcher.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as Feed from "../runtime/Feed.ts"
@@ -24,7 +25,7 @@ import { Store, type StoreFailed } from "../runtime/Store.ts"
 import * as ViewProof from "../runtime/ViewProof.ts"
 import * as Waiters from "../runtime/Waiters.ts"
 import { Intake } from "../scheduler-unit/Intake.ts"
-import { type LogEntry, SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
+import { type CommittedBatch, type LogEntry, SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
 import { ComputeUnit, ComputeUnknown, type Query, type Turn } from "./ComputeUnit.ts"
 import * as EngineStore from "./EngineStore.ts"
 import * as Followed from "./Followed.ts"
@@ -280,9 +281,16 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () 
     }
   })
 
-  const firstBatch = yield* scheduler.nextBatch
-  const newBatches = Stream.runForEach(scheduler.batches(firstBatch), ({ entries }) =>
-    Effect.andThen(enqueueAll(entries), room.await),
+  let nextBatch = yield* scheduler.nextBatch
+  const take = ({ link, entries }: CommittedBatch) =>
+    Effect.andThen(
+      Effect.tap(enqueueAll(entries), () => Effect.sync(() => void (nextBatch = link.number + 1))),
+      room.await,
+    )
+  // Nothing follows a batch that can't be believed; whoever sent it may have been another than the scheduler.
+  const newBatches = Effect.suspend(() => Stream.runForEach(scheduler.batches(nextBatch), take)).pipe(
+    Effect.tapError((invalid) => Effect.logError(`${invalid.message}; it is asked for again`)),
+    Effect.retry(Backoff.forever),
   )
   yield* Effect.forkScoped(Effect.andThen(Effect.orDie(catchUp()), newBatches))
 

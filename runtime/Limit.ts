@@ -377,3 +377,33 @@ export const archiveConfirmations = forkBlocksMax
 
 /** The same while somebody waits for a bundle to be confirmed. */
 export const archiveFlushPollMs = 1_000
+
+// Calls between units over a network (spec 06)
+
+/** ms that a server holds a request while there is no answer: often enough to tell a peer that is silent from one that is gone. */
+export const answerHeldMsMax = 10_000
+
+/** ms after which an attempt is given up: a request that was held, and a frame of the largest size both ways on a slow line. */
+export const answerMsMax = answerHeldMsMax + 20_000
+
+/** ms after which a call that got no answer is made again: first and longest. */
+export const askRetryMsMin = 100
+export const askRetryMsMax = 5_000
+
+/** Bytes of an answer in one frame, beside what says of which answer they are. */
+export const answerPartBytesMax = frameBytesMax - 64
+
+/** Bytes of a whole answer: the largest snapshot, and what names it. */
+export const answerBytesMax = 352 * 1024 * 1024
+
+/** Requests of one peer that a server has under way: each process that a unit runs can wait for data, with room. */
+export const requestsPerPeerMax = 1_024
+
+/** Bytes after which an answer of several batches, commits or turns has no further one: two such fit one frame. */
+export const answerPageBytes = batchBytesMax
+
+/** Batches, commits or releases in one answer: the commits of a second or so. */
+export const answerPageMax = 256
+
+/** Processes in one list of a scheduler's: what fits a whole answer at 48 bytes each, with room. */
+export const processesListedMax = 4_000_000

@@ -55,6 +55,17 @@ export class LogUnknown extends Data.TaggedError("LogUnknown")<{
   }
 }
 
+/** A batch that its scheduler can't have committed, or did not sign. Nothing of it, or after it, was passed on. */
+export class BatchInvalid extends Data.TaggedError("BatchInvalid")<{
+  readonly scheduler: Id.Address
+  readonly number: number
+  readonly detail: string
+}> {
+  override get message(): string {
+    return `batch ${this.number} of scheduler ${this.scheduler}: ${this.detail}`
+  }
+}
+
 export class SchedulerUnit extends Context.Service<
   SchedulerUnit,
   {
@@ -79,10 +90,13 @@ export class SchedulerUnit extends Context.Service<
     readonly processes: Effect.Effect<ReadonlyArray<ProcessHead>>
     /** The number that the next batch will have. */
     readonly nextBatch: Effect.Effect<number>
-    /** Every batch from a number on, then each new one after its commit; never ends. */
+    /**
+     * Every batch from a number on, then each new one after its commit; never ends. One that comes from elsewhere is
+     * checked first: signature, previous root, and the tree over its leaves.
+     */
     readonly batches: (
       from: number,
       options?: Pick<Feed.FollowOptions<CommittedBatch>, "behind">,
-    ) => Stream.Stream<CommittedBatch>
+    ) => Stream.Stream<CommittedBatch, BatchInvalid>
   }
 >()("heddle/SchedulerUnit") {}

@@ -12,12 +12,12 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
-import * as Schedule from "effect/Schedule"
 import { Signer } from "../identity/Signer.ts"
 import { Verifier } from "../identity/Verifier.ts"
 import * as Voucher from "../identity/Voucher.ts"
 import { lastOf, type Reason, Refused } from "../runtime/Admission.ts"
 import * as Assign from "../runtime/Assign.ts"
+import * as Backoff from "../runtime/Backoff.ts"
 import * as Batch from "../runtime/Batch.ts"
 import * as Batcher from "../runtime/Batcher.ts"
 import * as Bytes from "../runtime/Bytes.ts"
@@ -345,13 +345,9 @@ export const make = Effect.gen(function* () {
     })
     yield* Effect.fromResult(sent.find(Result.isFailure) ?? Result.succeed(undefined))
   })
-  const cronRetry = Schedule.min([
-    Schedule.exponential(Limit.deliveryRetryMsMin),
-    Schedule.spaced(Limit.deliveryRetryMsMax),
-  ])
   yield* cronRound.pipe(
     Effect.tapError((refused) => Effect.logWarning(`cron messages wait: ${refused.message}`)),
-    Effect.retry(cronRetry),
+    Effect.retry(Backoff.forever),
     Effect.forever,
     Effect.forkScoped,
   )

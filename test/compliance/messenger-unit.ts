@@ -21,20 +21,13 @@ import * as Message from "../../runtime/Message.ts"
 import * as Module from "../../runtime/Module.ts"
 import * as OutboxItem from "../../runtime/OutboxItem.ts"
 import * as OutboxProof from "../../runtime/OutboxProof.ts"
+import { alike } from "../support/Alike.ts"
 import * as ArchiveProbe from "../support/ArchiveProbe.ts"
 import * as Caller from "../support/Caller.ts"
 import * as SmallNode from "../support/SmallNode.ts"
 import * as StoreProbe from "../support/StoreProbe.ts"
 
 type Messenger = MessengerUnit["Service"]
-
-/** What two messengers say alike, whatever kind of byte array they say it in. */
-const alike = (value: unknown): unknown => {
-  if (value instanceof Uint8Array) return Bytes.toHex(value)
-  if (Array.isArray(value)) return value.map(alike)
-  if (typeof value !== "object" || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, alike(field)]))
-}
 
 const counter = `
 let count = 0

@@ -3,6 +3,7 @@ import fs from "node:fs"
 import { fileURLToPath } from "node:url"
 import * as Make from "./make.ts"
 import { archive } from "./makeArchive.ts"
+import { frames } from "./makeFrames.ts"
 import { order } from "./makeOrder.ts"
 import { outbox } from "./makeOutbox.ts"
 import { outcome } from "./makeOutcome.ts"
@@ -19,6 +20,7 @@ export const files = {
   "outbox.json": outbox,
   "plain-module.json": plainModule,
   "archive.json": archive,
+  "frames.json": frames,
 }
 
 export const write = (content: unknown): string => `${JSON.stringify(content, null, 1)}\n`

@@ -1,0 +1,122 @@
+/**
+ * SchedulerCalls: what can be asked of a scheduler unit over a network, and how it stands in frames (spec 06 §3).
+ *
+ * What follows from the rest of a batch is not in its frame: entry hash, head and leaf of each entry, and its root. So a
+ * batch can't contradict itself, and the signature of its link covers every byte of it.
+ */
+import type * as Admission from "../runtime/Admission.ts"
+import * as Assignment from "../runtime/Assignment.ts"
+import * as Batch from "../runtime/Batch.ts"
+import * as Codec from "../runtime/Codec.ts"
+import * as Exchange from "../runtime/Exchange.ts"
+import * as FramedNouns from "../runtime/FramedNouns.ts"
+import * as Limit from "../runtime/Limit.ts"
+import { type Accepted, type CommittedBatch, type LogEntry, LogUnknown } from "./SchedulerUnit.ts"
+
+export const protocol = "/heddle/scheduler/1"
+
+const accepted: Codec.Codec<Accepted> = Codec.struct({
+  id: Codec.id,
+  process: Codec.id,
+  slot: Codec.count,
+  timestamp: Codec.count,
+  head: Codec.hash,
+  repeat: Codec.boolean,
+})
+
+const logUnknown: Codec.Codec<LogUnknown> = Codec.mapped(
+  Codec.struct({ process: Codec.id, slot: Codec.count }),
+  ({ process, slot }: LogUnknown) => ({ process, slot }),
+  (fields) => new LogUnknown(fields),
+)
+
+const given = Codec.struct({
+  process: Codec.id,
+  term: Codec.count,
+  slot: Codec.count,
+  timestamp: Codec.count,
+  previous: Codec.hash,
+  item: Codec.block,
+  proof: Codec.block,
+})
+
+type Given = Codec.Of<typeof given>
+
+const give = ({ assignment, item, proof }: LogEntry): Given => {
+  const { process, term, slot, timestamp, previous } = assignment
+  return { process, term, slot, timestamp, previous, item, proof }
+}
+
+const taken = ({ item, proof, ...fields }: Given, batch: number, index: number): LogEntry => ({
+  assignment: Assignment.make({ ...fields, entryHash: Assignment.entryHash(item, proof) }),
+  batch,
+  index,
+  item,
+  proof,
+})
+
+const logEntry: Codec.Codec<LogEntry> = Codec.mapped(
+  Codec.struct({ given, batch: Codec.count, index: Codec.u16 }),
+  (entry: LogEntry) => ({ given: give(entry), batch: entry.batch, index: entry.index }),
+  ({ given: fields, batch, index }) => taken(fields, batch, index),
+)
+
+export const batch: Codec.Codec<CommittedBatch> = Codec.mapped(
+  Codec.struct({
+    number: Codec.count,
+    previousRoot: Codec.hash,
+    signed: FramedNouns.signature,
+    entries: Codec.list(given, Limit.assignmentsPerCommitMax),
+  }),
+  ({ link: { number, previousRoot, signatureType, owner, signature }, entries }: CommittedBatch) => ({
+    number,
+    previousRoot,
+    signed: { signatureType, owner, signature },
+    entries: entries.map(give),
+  }),
+  ({ number, previousRoot, signed, entries: fields }): CommittedBatch => {
+    const entries = fields.map((one, index) => taken(one, number, index))
+    const { root } = Batch.tree(entries.map(({ assignment }) => assignment))
+    return { link: { number, previousRoot, root, ...signed }, entries }
+  },
+)
+
+const slotOf = Codec.struct({ process: Codec.id, slot: Codec.count })
+
+export const submit = Exchange.call(
+  0,
+  Codec.struct({ item: Codec.block, proof: Codec.block }),
+  Codec.result<Accepted, Admission.Refused>(accepted, FramedNouns.refused),
+)
+export const addData = Exchange.call(1, Codec.block, Codec.result(Codec.id, FramedNouns.refused))
+export const data = Exchange.call(2, Codec.id, Codec.optional(Codec.block))
+export const receipt = Exchange.call(3, slotOf, Codec.result(FramedNouns.receipt, logUnknown))
+
+/**
+ * A page of a log, and the receipt of its last slot: by the chain of heads it speaks for all of them. `more` where the
+ * page has fewer slots than were asked for and are there, because of their bytes.
+ */
+export const log = Exchange.call(
+  4,
+  Codec.struct({ process: Codec.id, from: Codec.count, limit: Codec.u32 }),
+  Codec.result(
+    Codec.struct({
+      entries: Codec.list(logEntry, Limit.logPageMax),
+      last: Codec.optional(FramedNouns.receipt),
+      more: Codec.boolean,
+    }),
+    logUnknown,
+  ),
+)
+export const processes = Exchange.call(
+  5,
+  Codec.nothing,
+  Codec.list(
+    Codec.struct({ process: Codec.id, nextSlot: Codec.count, timestamp: Codec.count }),
+    Limit.processesListedMax,
+  ),
+)
+export const nextBatch = Exchange.call(6, Codec.nothing, Codec.count)
+
+/** One batch at least; there is no answer while there is none. */
+export const batches = Exchange.call(7, Codec.count, Codec.list(batch, Limit.answerPageMax))
