@@ -34,6 +34,7 @@ import {
   Unreachable,
 } from "./MessengerUnit.ts"
 import * as ProvenView from "./ProvenView.ts"
+import * as QuorumAsk from "./QuorumAsk.ts"
 
 export { addModule, type Bundle, type Bundler, type Code, SourceInvalid } from "./Code.ts"
 
@@ -160,15 +161,46 @@ const told = (process: Id.ProcessId, slot: number, { fuelUsed, result }: Answere
     ? Effect.succeed({ fuelUsed, value: result.value })
     : Effect.fail(new AskFailed({ process, slot, reason: result.reason, detail: result.error }))
 
+const asking = (process: Id.ProcessId, action: string, options: Speaker & Draft.Draft) =>
+  saying(options, Draft.message(process, action, options), (messenger, item) => messenger.ask(item))
+
 /** Sends a message and waits for its answer, as JSON text. */
 export const ask = Effect.fnUntraced(function* (
   process: Id.ProcessId,
   action: string,
   options: Speaker & Draft.Draft,
 ) {
-  const draft = Draft.message(process, action, options)
-  const { accepted, ...answered } = yield* saying(options, draft, (messenger, item) => messenger.ask(item))
+  const { accepted, ...answered } = yield* asking(process, action, options)
   return { accepted, ...(yield* told(process, accepted.slot, answered)) }
+})
+
+const parked = (process: Id.ProcessId, slot: number, detail: string) =>
+  new AskFailed({ process, slot, reason: "parked", detail })
+
+/** How many units have to agree on an answer, and which nodes can be asked for theirs besides the caller's own. */
+export interface Quorum {
+  readonly units: number
+  readonly peers: ReadonlyArray<QuorumAsk.Node>
+  readonly withinMs?: number | undefined
+}
+
+/** The same, once so many of the process's units attest the answer: it is the attested one, whatever the node said. */
+export const askUnits = Effect.fnUntraced(function* (
+  process: Id.ProcessId,
+  action: string,
+  { quorum, ...options }: Speaker & Draft.Draft & { readonly quorum: Quorum },
+) {
+  const messenger = yield* MessengerUnit
+  const asked = yield* asking(process, action, options)
+  const { accepted } = asked
+  // A process that its node has stopped computing is answered by no turn, there at least.
+  if ("reason" in asked.result && asked.result.reason === "parked")
+    return yield* parked(process, accepted.slot, asked.result.error)
+  const nodes = [{ name: "the node", messenger }, ...quorum.peers] as const
+  const agreed = yield* QuorumAsk.confirm(nodes, process, asked, quorum.units, quorum.withinMs)
+  const { slot, stateRoot } = agreed.attestation.to
+  const answered = yield* told(process, accepted.slot, agreed.answered)
+  return { accepted, ...answered, units: agreed.units, attested: { slot, stateRoot } }
 })
 
 /** The answer to a message that has its slot; waits for it. */

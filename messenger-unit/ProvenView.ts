@@ -69,7 +69,10 @@ const invalid = (what: ProofInvalid["what"], detail: string) =>
 const holds = Result.void
 
 /** The process that a spawn makes, where its id is that of exactly these bytes. */
-const spawned = (process: Id.ProcessId, bytes: Uint8Array): Result.Result<Process.Process, ProofInvalid> => {
+export const spawned = (
+  process: Id.ProcessId,
+  bytes: Uint8Array,
+): Result.Result<Process.Process, ProofInvalid> => {
   const item = Item.decode(bytes)
   if (Result.isFailure(item)) return invalid("spawn", item.failure.message)
   const { id, type } = item.success
@@ -83,9 +86,10 @@ const spawned = (process: Id.ProcessId, bytes: Uint8Array): Result.Result<Proces
   return Result.mapError(made, ({ message }) => new ProofInvalid({ what: "spawn", detail: message }))
 }
 
-const checkUnit = (
+/** The unit whose good signature an attestation has, where the process names it. */
+export const checkUnit = (
   { compute }: Process.Process,
-  { attestation: signed }: ViewProven,
+  signed: Attestation.SignedAttestation,
 ): Result.Result<Id.Address, ProofInvalid> => {
   const unit = Id.fromBytes(Hash.sha256(signed.owner))
   if (!compute.includes(unit)) return invalid("unit", `${unit} is none that the process names`)
@@ -168,7 +172,7 @@ export const check = (
     const made = yield* spawned(process, spawn)
     const { attestation } = proof.attestation
     if (attestation.process !== process) yield* invalid("process", `it is about ${attestation.process}`)
-    const unit = yield* checkUnit(made, proof)
+    const unit = yield* checkUnit(made, proof.attestation)
     yield* checkState(spawn, proof)
     yield* checkView(name, proof)
     yield* checkTime(process, proof, age)

@@ -22,6 +22,8 @@ export interface Settings {
   readonly data: string
   readonly keys: string
   readonly url: string
+  /** URLs of other nodes whose units can be asked, with commas between; empty where there are none. */
+  readonly peers: string
   readonly host: string
   readonly port: number
   readonly logLevel: LogLevel
@@ -112,13 +114,15 @@ const optional =
     value === "" ? Result.succeed("") : read(value, base, home)
 
 const urls: Read = (value, base, home) =>
-  Result.flatMap(text(value, "URLs with commas between, such as https://arweave.net"), (all) =>
-    all
-      .split(",")
-      .map((one) => url(one.trim(), base, home))
-      .reduce((done, next) =>
-        Result.flatMap(done, (before) => Result.map(next, (one) => `${before},${one}`)),
-      ),
+  Result.flatMap(
+    text(value, "URLs with commas between, such as https://one.example,https://two.example"),
+    (all) =>
+      all
+        .split(",")
+        .map((one) => url(one.trim(), base, home))
+        .reduce((done, next) =>
+          Result.flatMap(done, (before) => Result.map(next, (one) => `${before},${one}`)),
+        ),
   )
 
 const amount: Read = (value) =>
@@ -164,6 +168,13 @@ export const definitions: Readonly<Record<Name, Definition>> = {
     read: folder,
   },
   url: { flag: "url", variable: "HEDDLE_URL", description: "the node to talk to", form: "url", read: url },
+  peers: {
+    flag: "unit-url",
+    variable: "HEDDLE_PEERS",
+    description: "other nodes whose units can be asked, with commas between",
+    form: "urls",
+    read: optional(urls),
+  },
   host: {
     flag: "host",
     variable: "HEDDLE_HOST",
@@ -265,6 +276,7 @@ const workersDefault = Math.max(1, os.availableParallelism() - 1)
 const defaults = (folder: string, home: string): Omit<Settings, "url" | "archive"> => ({
   data: path.join(folder, ".heddle"),
   keys: path.join(home, ".heddle", "keys"),
+  peers: "",
   host: "127.0.0.1",
   port: 7734,
   logLevel: "info",

@@ -407,3 +407,7 @@ export const answerPageMax = 256
 
 /** Processes in one list of a scheduler's: what fits a whole answer at 48 bytes each, with room. */
 export const processesListedMax = 4_000_000
+
+/** ms between two looks for an attestation that a unit has not made yet, and ms after which a quorum is waited for no longer. */
+export const quorumPollMs = 250
+export const quorumWaitMsMax = 30_000

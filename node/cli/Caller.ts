@@ -1,7 +1,9 @@
 /** Caller: who a command acts for: the settings in force, the node it talks to, the key it signs with. */
 import os from "node:os"
+import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as KeyFolder from "../../identity/KeyFolder.ts"
 import { MessengerUnit } from "../../messenger-unit/MessengerUnit.ts"
@@ -54,6 +56,18 @@ export const connected = <A, E>(
   Effect.flatMap(settings(input), ({ settings: { url } }) =>
     Effect.provide(MessengerUnit.use(use), Connection.layer(url)),
   )
+
+/** The messengers of other nodes that the settings name, by their URLs. */
+export const peers = Effect.fnUntraced(function* (input: Input) {
+  const { settings: of } = yield* settings(input)
+  const urls = of.peers === "" ? [] : of.peers.split(",")
+  return yield* Effect.forEach(urls, (url) =>
+    Effect.map(Layer.build(Connection.layer(url)), (context) => ({
+      name: url,
+      messenger: Context.get(context, MessengerUnit),
+    })),
+  )
+})
 
 /** The identity named with `--as`, or the only one there is. */
 export const identity = Effect.fnUntraced(function* (input: Input, as: string | undefined) {

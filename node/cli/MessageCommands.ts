@@ -149,6 +149,8 @@ const readable = (text: string): string => {
 
 export interface AskInput extends MessageInput {
   readonly timeoutSeconds: number | undefined
+  /** Units that have to attest the answer. */
+  readonly quorum: number | undefined
 }
 
 /** The message is in the log; its answer did not come in the time that the caller gave. */
@@ -175,9 +177,29 @@ export const ask = (input: AskInput) =>
     const draft = yield* attached(input)
     const as = yield* Caller.identity(input, input.as)
     const { process, action, timeoutSeconds } = input
+    const said = { ...draft, as, retries: Caller.retries }
+    const { quorum } = input
+    const alone = Effect.map(Client.ask(process, action, said), (answer) => ({ ...answer, by: {} }))
+    const agreed = (units: number) =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const of = { units, peers: yield* Caller.peers(input) }
+          const {
+            units: agreeing,
+            attested,
+            ...answer
+          } = yield* Client.askUnits(process, action, {
+            ...said,
+            quorum: of,
+          })
+          return { ...answer, by: { units: agreeing, attested } }
+        }),
+      )
     const asked = Caller.connected(input, () =>
       Screen.progress("waiting for the answer", () =>
-        Client.ask(process, action, { ...draft, as, retries: Caller.retries }),
+        Effect.gen(function* () {
+          return yield* quorum === undefined ? alone : agreed(quorum)
+        }),
       ),
     )
     const told = Effect.tapErrorTag(asked, "AskFailed", (failed) => stack(input, failed))
@@ -188,8 +210,8 @@ export const ask = (input: AskInput) =>
           orElse: () => Effect.fail(new NoAnswerYet({ process, seconds: timeoutSeconds })),
         })
     const value: unknown = JSON.parse(answer.value)
-    const { accepted, fuelUsed } = answer
-    yield* Screen.show(input.json, { ...accepted, fuelUsed, value }, () => readable(answer.value))
+    const { accepted, fuelUsed, by } = answer
+    yield* Screen.show(input.json, { ...accepted, fuelUsed, value, ...by }, () => readable(answer.value))
   })
 
 /** A dry run that ended in an error. */

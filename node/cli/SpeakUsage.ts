@@ -169,7 +169,8 @@ const secondsMax = 24 * 60 * 60
 const ask = Command.make(
   "ask",
   {
-    ...speaking,
+    ...input("url", "keys", "peers"),
+    as: speaking.as,
     ...content,
     ...attached,
     process: processId,
@@ -179,6 +180,14 @@ const ask = Command.make(
         Flag.withMetavar("seconds"),
       ),
     ),
+    quorum: given(
+      whole(
+        "quorum",
+        "units of the process that have to attest the answer",
+        1,
+        Limit.witnessesPerProofMax,
+      ).pipe(Flag.withMetavar("units")),
+    ),
   },
   (given) => later(async () => (await import("./MessageCommands.ts")).ask(given)),
 ).pipe(
@@ -186,6 +195,10 @@ const ask = Command.make(
     "Send a message, wait for the answer and print it.",
     ["heddle ask <process> Get --as ada", "the message is in the log for good, as with send"],
     ["heddle ask <process> Transfer --as ada --tag Recipient=<address> --tag Quantity=5 --timeout 10", ""],
+    [
+      "heddle ask <process> Get --quorum 2 --unit-url https://other.example",
+      "believes an answer that two of the process's units attest, whoever brings it",
+    ],
   ),
 )
 

@@ -33,6 +33,7 @@ const examples: Readonly<Record<Settings.Name, readonly [text: string, value: st
   arweave: ["https://arweave.net/, http://127.0.0.1:1984", "https://arweave.net,http://127.0.0.1:1984"],
   wallet: ["/etc/wallet.json", "/etc/wallet.json"],
   spendingLimit: ["0.5", "0.5"],
+  peers: ["https://one.example/, http://127.0.0.1:8000", "https://one.example,http://127.0.0.1:8000"],
 }
 
 describe("Settings", () => {
@@ -51,6 +52,7 @@ describe("Settings", () => {
         rateIdentity: 0,
         rateProcess: 0,
         archive: path.join(folder, ".heddle", "archive"),
+        peers: "",
         arweave: "",
         wallet: "",
         spendingLimit: "",
@@ -152,6 +154,7 @@ describe("Settings", () => {
     ["host", {}],
     ["archive", ""],
     ["arweave", "arweave.net"],
+    ["peers", "other.example"],
     ["arweave", "https://arweave.net,"],
     ["wallet", 1],
     ["spendingLimit", "half"],
