@@ -1,8 +1,9 @@
-/** Usage of the commands that believe nothing and compute for themselves: replay, verify, diff, debug, import-ao. */
+/** Usage of the commands that believe nothing and compute for themselves: replay, verify, prove, diff, debug, import-ao. */
 import * as Option from "effect/Option"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import * as ProveAgainstUsage from "./ProveAgainstUsage.ts"
 import { given, later, processId, readCode, said, slot, slotFlag, talking, yes } from "./Inputs.ts"
 
 const readStart = (value: string): Option.Option<number | "newest"> => {
@@ -107,4 +108,7 @@ const importAo = Command.make(
   ),
 )
 
-export const group = { group: "Check", commands: [replay, verify, diff, debug, importAo] } as const
+export const group = {
+  group: "Check",
+  commands: [replay, verify, ProveAgainstUsage.prove, diff, debug, importAo],
+} as const

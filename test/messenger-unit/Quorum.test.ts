@@ -1,20 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import * as Identity from "../../identity/Identity.ts"
+import type * as Identity from "../../identity/Identity.ts"
 import * as SignedItem from "../../identity/SignedItem.ts"
-import * as SignerLocal from "../../identity/SignerLocal.ts"
 import * as Quorum from "../../messenger-unit/Quorum.ts"
 import * as Attestation from "../../runtime/Attestation.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import * as Merkle from "../../runtime/Merkle.ts"
 import * as Message from "../../runtime/Message.ts"
 import * as Outcome from "../../runtime/Outcome.ts"
-import * as SignatureType from "../../runtime/SignatureType.ts"
+import * as Attested from "../support/Attested.ts"
 import * as Caller from "../support/Caller.ts"
 import { hash, id } from "../support/Unsigned.ts"
 
-const unitOf = (name: string) => Identity.fromSeed(hash(name), SignatureType.mlDsa44)
+const { signed, unitOf } = Attested
 const [a, b, c, stranger] = [unitOf("a"), unitOf("b"), unitOf("c"), unitOf("stranger")]
 
 const spawn = Effect.runSync(
@@ -58,20 +57,6 @@ const attestation = (
   outcomeRoot: Merkle.root(of.map(Outcome.hash)),
   ...change,
 })
-
-const signed = (by: Identity.Identity, one: Attestation.Attestation): Attestation.SignedAttestation => {
-  const tree = Attestation.tree([one])
-  const bytes = Attestation.signingBytes(tree.root)
-  const signature = Effect.runSync(Effect.orDie(SignerLocal.make(by).sign("heddle/attestation/1", bytes)))
-  return {
-    attestation: one,
-    index: 0,
-    path: Merkle.path(tree, 0),
-    signatureType: by.type.number,
-    owner: by.owner,
-    signature,
-  }
-}
 
 const says = (by: Identity.Identity, one = attestation(), of = outcomes): Quorum.Statement => ({
   signed: signed(by, one),

@@ -130,7 +130,12 @@ describe("an ask of two units", () => {
   it.effect("tells of a unit that attests something else, with what both signed", () =>
     Effect.gen(function* () {
       const { node, process } = yield* two
-      const liar = yield* SecondUnit.make(node.scheduler, "second", [guest], guest.replace("++n", "n += 2"))
+      const liar = yield* SecondUnit.make(
+        node.scheduler,
+        "second",
+        [guest],
+        SecondUnit.runningInstead(guest.replace("++n", "n += 2")),
+      )
       const differ = yield* Effect.flip(ask(node, process, "Add", 2, peer(liar.messenger)))
       assert.strictEqual(differ._tag, "UnitsDiffer")
       if (differ._tag !== "UnitsDiffer") return

@@ -1,0 +1,171 @@
+/**
+ * heddle prove --against: compares what two nodes have signed about one process. Where their scheduler gave one slot twice,
+ * or their compute units attest different results of one log, it writes the file that shows it to anyone.
+ */
+import fs from "node:fs/promises"
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import * as Bisection from "../../compute-unit/Bisection.ts"
+import * as VerifierLocal from "../../identity/VerifierLocal.ts"
+import * as Divergence from "../../messenger-unit/Divergence.ts"
+import { MessengerUnit } from "../../messenger-unit/MessengerUnit.ts"
+import * as Bytes from "../../runtime/Bytes.ts"
+import * as FirstDifference from "../../runtime/FirstDifference.ts"
+import type * as Id from "../../runtime/Id.ts"
+import * as Limit from "../../runtime/Limit.ts"
+import * as Outcome from "../../runtime/Outcome.ts"
+import * as Equivocation from "../../scheduler-unit/Equivocation.ts"
+import * as Connection from "../Connection.ts"
+import * as Caller from "./Caller.ts"
+import * as Screen from "./Screen.ts"
+
+type Messenger = MessengerUnit["Service"]
+
+export interface ProveAgainstInput extends Caller.Input {
+  readonly process: Id.ProcessId
+  /** URL of the other node. */
+  readonly against: string
+  /** Where the proof goes. */
+  readonly out: string | undefined
+}
+
+/** The two say different things, and nothing that both signed shows it. */
+export class NothingProven extends Data.TaggedError("NothingProven")<{
+  readonly process: Id.ProcessId
+  readonly slot: number
+  readonly detail: string
+}> {
+  override get message(): string {
+    return `the nodes differ at slot ${this.slot}, and that is no proof: ${this.detail}`
+  }
+}
+
+/** The proof can't be written. */
+export class ProofUnwritten extends Data.TaggedError("ProofUnwritten")<{
+  readonly file: string
+  readonly detail: string
+}> {
+  override get message(): string {
+    return `${this.file} can't be written: ${this.detail}`
+  }
+}
+
+interface Proven {
+  readonly proven: "equivocation" | "divergence"
+  /** The first slot about which they differ. */
+  readonly slot: number
+  readonly by: ReadonlyArray<Id.Address>
+  readonly file: string
+}
+
+/** Where two logs of a scheduler go apart, as its two receipts of that slot. */
+const fork = Effect.fnUntraced(function* (process: Id.ProcessId, a: Messenger, b: Messenger, newest: number) {
+  const receipts = (slot: number) =>
+    Effect.all([a.receipt(process, slot), b.receipt(process, slot)], { concurrency: 2 })
+  const differ = (slot: number) =>
+    Effect.map(receipts(slot), ([one, two]) => !Bytes.equal(one.assignment.head, two.assignment.head))
+  if (!(yield* differ(newest))) return undefined
+  const slot = yield* FirstDifference.find(0, newest, differ)
+  const [first, second] = yield* receipts(slot)
+  return { slot, proof: { first, second } }
+})
+
+/** The first turn from a slot to another whose outcome is not the same at both nodes. */
+const firstTurn = Effect.fnUntraced(function* (
+  process: Id.ProcessId,
+  a: Messenger,
+  b: Messenger,
+  from: number,
+  to: number,
+) {
+  for (let at = from; at <= to;) {
+    const read = (of: Messenger) => of.turns(process, at, Math.min(to - at + 1, Limit.turnsPerRunMax))
+    const [one, two] = yield* Effect.all([read(a), read(b)], { concurrency: 2 })
+    const differs = one.findIndex(({ outcome }, i) => {
+      const other = two[i]?.outcome
+      return other === undefined || !Bytes.equal(Outcome.hash(outcome), Outcome.hash(other))
+    })
+    if (differs >= 0) return at + differs
+    if (one.length === 0) return undefined
+    at += one.length
+  }
+  return undefined
+})
+
+const compare = Effect.fnUntraced(function* (
+  { process, out }: ProveAgainstInput,
+  a: Messenger,
+  b: Messenger,
+) {
+  const write = (name: string, text: string) => {
+    const file = out ?? `${name}-${process}.json`
+    return Effect.tryPromise({
+      try: () => fs.writeFile(file, `${text}\n`),
+      catch: (error) => new ProofUnwritten({ file, detail: String(error) }),
+    }).pipe(Effect.as(file))
+  }
+  const [one, two] = yield* Effect.all([a.process(process), b.process(process)], { concurrency: 2 })
+  const forked = yield* fork(process, a, b, Math.min(one.slots, two.slots) - 1)
+  if (forked !== undefined) {
+    const { slot, proof } = forked
+    const shown = yield* Effect.mapError(
+      Equivocation.check(proof, VerifierLocal.make()),
+      ({ message }) => new NothingProven({ process, slot, detail: message }),
+    )
+    const file = yield* write("equivocation", Equivocation.encode(proof))
+    return { proven: "equivocation", slot, by: [shown.scheduler], file } satisfies Proven
+  }
+  const computed = Math.min(one.computed, two.computed) - 1
+  if (computed < 0) return { agree: Math.min(one.slots, two.slots) - 1, attested: undefined }
+  const attested = (slot: number) =>
+    Effect.map(
+      Effect.all([a.attestation(process, slot), b.attestation(process, slot)], { concurrency: 2 }),
+      ([first, second]) =>
+        first === undefined || second === undefined ? undefined : ([first, second] as const),
+    )
+  const nothing = (slot: number, detail: string) => new NothingProven({ process, slot, detail })
+  const diverged = Effect.fnUntraced(function* (found: Divergence.Proof, turn: number | undefined) {
+    const { to } = found.first.attestation
+    const shown = Divergence.check(found)
+    if (Result.isFailure(shown)) return yield* nothing(to.slot, shown.failure.message)
+    const { from, units } = shown.success
+    // Where all outcomes are equal it is the state alone that differs.
+    const slot = turn ?? (yield* firstTurn(process, a, b, from, to.slot)) ?? to.slot
+    const file = yield* write("divergence", Divergence.encode(found))
+    return { proven: "divergence", slot, by: units, file } satisfies Proven
+  })
+
+  const found = yield* Bisection.bisect(computed, attested)
+  if (found._tag === "Apart") return yield* diverged(found, undefined)
+  if (found._tag === "Incomparable") return yield* nothing(found.slot, found.detail)
+  // A unit can come to the right state and still have attested an outcome that is not the right one.
+  const slot = yield* firstTurn(process, a, b, 0, found.slot)
+  if (slot === undefined) return { agree: Math.min(one.slots, two.slots) - 1, attested: found.slot }
+  const pair = yield* attested(slot)
+  if (pair === undefined) return yield* nothing(slot, "one of them attests nothing of it")
+  return yield* diverged({ first: pair[0], second: pair[1] }, slot)
+})
+
+export const proveAgainst = (input: ProveAgainstInput) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const other = Context.get(yield* Layer.build(Connection.layer(input.against)), MessengerUnit)
+      const found = yield* Caller.connected(input, (messenger) =>
+        Screen.progress("comparing", () => compare(input, messenger, other)),
+      )
+      yield* Screen.show(input.json, found, () => {
+        if ("agree" in found) {
+          const turns = found.attested === undefined ? "" : `, and on the turns up to slot ${found.attested}`
+          return `${Screen.styled("green", "they agree")} up to slot ${found.agree}${turns}`
+        }
+        const what =
+          found.proven === "equivocation"
+            ? `scheduler ${found.by[0]} gave slot ${found.slot} twice`
+            : `units ${found.by.join(" and ")} differ, first in slot ${found.slot}`
+        return `${Screen.styled("red", "proven")} ${what}\n${found.file}`
+      })
+    }),
+  )
