@@ -241,3 +241,15 @@ export const progress = Exchange.call(
 export const releases = Exchange.call(15, Codec.count, Codec.list(release, Limit.answerPageMax))
 export const nextCommit = Exchange.call(16, Codec.nothing, Codec.count)
 export const commits = Exchange.call(17, Codec.count, Codec.list(committed, Limit.answerPageMax))
+
+export const equivocation = Exchange.call(
+  18,
+  Codec.id,
+  Codec.optional(
+    Codec.struct({
+      kind: Codec.word(["slot", "batch"]),
+      first: FramedNouns.receipt,
+      second: FramedNouns.receipt,
+    }),
+  ),
+)

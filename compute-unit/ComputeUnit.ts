@@ -157,6 +157,8 @@ export class ComputeUnit extends Context.Service<
     ) => Effect.Effect<Attestation.SignedAttestation | undefined>
     /** Waits until the unit stops following a process, if ever, and says why: no turn comes after that. */
     readonly parked: (process: Id.ProcessId) => Effect.Effect<string>
+    /** What shows that the process's scheduler gave a slot or a batch number twice, where this unit has seen it. */
+    readonly equivocation: (process: Id.ProcessId) => Effect.Effect<Batch.Equivocation | undefined>
     readonly progress: (process: Id.ProcessId) => Effect.Effect<Progress>
     /** What left with each commit from a number on, then with each new one; never ends. */
     readonly releases: (from: number) => Stream.Stream<Release>

@@ -6,12 +6,10 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
-import * as Stream from "effect/Stream"
 import { Signer, type SigningFailed } from "../identity/Signer.ts"
 import { Verifier } from "../identity/Verifier.ts"
 import type * as Admission from "../runtime/Admission.ts"
 import * as Attestation from "../runtime/Attestation.ts"
-import * as Backoff from "../runtime/Backoff.ts"
 import * as Batcher from "../runtime/Batcher.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as Feed from "../runtime/Feed.ts"
@@ -25,17 +23,19 @@ import { Store, type StoreFailed } from "../runtime/Store.ts"
 import * as ViewProof from "../runtime/ViewProof.ts"
 import * as Waiters from "../runtime/Waiters.ts"
 import { Intake } from "../scheduler-unit/Intake.ts"
-import { type CommittedBatch, type LogEntry, SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
+import { type LogEntry, SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
 import { ComputeUnit, ComputeUnknown, type Query, type Turn } from "./ComputeUnit.ts"
 import * as EngineStore from "./EngineStore.ts"
 import * as Followed from "./Followed.ts"
 import * as Follower from "./Follower.ts"
+import * as Following from "./Following.ts"
 import * as Lanes from "./Lanes.ts"
 import * as OutcomeLog from "./OutcomeLog.ts"
 import * as Replay from "./Replay.ts"
 import * as Residency from "./Residency.ts"
 import * as Run from "./Run.ts"
 import { type Entry, Sandbox, type SandboxLost } from "./Sandbox.ts"
+import * as Sightings from "./Sightings.ts"
 import * as SnapshotLog from "./SnapshotLog.ts"
 import * as TurnRunner from "./TurnRunner.ts"
 
@@ -263,36 +263,17 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () 
     })
   }
 
-  /** What was assigned and not computed when the node stopped. A page may cut a batch: its part waits for the rest. */
-  const catchUp = Effect.fnUntraced(function* () {
-    for (const { process, nextSlot } of yield* scheduler.processes) {
-      let rest: ReadonlyArray<LogEntry> = []
-      for (let from = nextSlotOf(process); from < nextSlot;) {
-        const entries = [...rest, ...(yield* scheduler.log(process, from, Limit.logPageMax))]
-        from += entries.length - rest.length
-        const cut = from < nextSlot ? entries.at(-1)!.batch : undefined
-        // What came since `processes` was asked comes again with its whole batch.
-        yield* enqueueAll(
-          entries.filter(({ assignment, batch }) => batch !== cut && assignment.slot < nextSlot),
-        )
-        yield* room.await
-        rest = entries.filter(({ batch }) => batch === cut)
-      }
-    }
+  // What one node says to itself needs no proof against it.
+  const sightings = scheduler.address === signer.address ? undefined : Sightings.make(store)
+  yield* Following.make({
+    store,
+    scheduler,
+    sightings,
+    nextSlotOf,
+    enqueue: enqueueAll,
+    room,
+    park: (process, why) => Effect.suspend(() => park(find(process), why)),
   })
-
-  let nextBatch = yield* scheduler.nextBatch
-  const take = ({ link, entries }: CommittedBatch) =>
-    Effect.andThen(
-      Effect.tap(enqueueAll(entries), () => Effect.sync(() => void (nextBatch = link.number + 1))),
-      room.await,
-    )
-  // Nothing follows a batch that can't be believed; whoever sent it may have been another than the scheduler.
-  const newBatches = Effect.suspend(() => Stream.runForEach(scheduler.batches(nextBatch), take)).pipe(
-    Effect.tapError((invalid) => Effect.logError(`${invalid.message}; it is asked for again`)),
-    Effect.retry(Backoff.forever),
-  )
-  yield* Effect.forkScoped(Effect.andThen(Effect.orDie(catchUp()), newBatches))
 
   /** Asks the newest state of a process, which is opened for it. One that can't be opened is parked. */
   const ask = <A>(
@@ -369,6 +350,7 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () 
       }),
     engineBytes: (engine) => Effect.sync(() => engines.get(engine)),
     attestation: (process, slot) => Effect.sync(() => outcomes.attestation(process, slot)),
+    equivocation: (process) => Effect.sync(() => sightings?.equivocation(process)),
     parked: (process) =>
       Effect.suspend(() => {
         const why = followed.get(process)?.parked

@@ -119,6 +119,7 @@ export const make = Effect.fnUntraced(function* (address: Id.Address) {
       ),
     attestation: (process, slot) => ask(ComputeCalls.attestation, { process, slot }),
     parked: (process) => ask(ComputeCalls.parked, process),
+    equivocation: (process) => ask(ComputeCalls.equivocation, process),
     progress: (process) => ask(ComputeCalls.progress, process),
     releases: (from) => following(ComputeCalls.releases, (number) => number, numberOf, from),
     nextCommit: ask(ComputeCalls.nextCommit, undefined),

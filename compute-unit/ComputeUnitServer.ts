@@ -60,6 +60,7 @@ export const make = Effect.gen(function* () {
     answering(ComputeCalls.engineBytes, unit.engineBytes),
     answering(ComputeCalls.attestation, ({ process, slot }) => unit.attestation(process, slot)),
     answering(ComputeCalls.parked, unit.parked),
+    answering(ComputeCalls.equivocation, unit.equivocation),
     answering(ComputeCalls.progress, unit.progress),
     answering(ComputeCalls.releases, (from) =>
       Paging.page(unit.releases(from), newestCommit, numberOf, releaseBytes),

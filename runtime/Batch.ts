@@ -69,20 +69,28 @@ export interface Equivocation {
   readonly second: Receipt
 }
 
+/** Whether two links are of one batch number and not the same. */
+const forkedLinks = (a: Link, b: Link): boolean =>
+  a.number === b.number && !Bytes.equal(signingBytes(a), signingBytes(b))
+
+/** Whether two assignments name the head after one slot in two ways. Each names two: its own, and the one before. */
+const forkedHeads = (a: Assignment.Assignment, b: Assignment.Assignment): boolean => {
+  if (a.process !== b.process || a.term !== b.term) return false
+  if (a.slot === b.slot) return !Bytes.equal(a.head, b.head)
+  if (a.slot + 1 === b.slot) return !Bytes.equal(a.head, b.previous)
+  return b.slot + 1 === a.slot && !Bytes.equal(b.head, a.previous)
+}
+
 /**
- * The equivocation in two receipts, if there is one: one slot with two heads, or one batch number with two links
+ * The equivocation in two receipts, if there is one: two heads after one slot, or one batch number with two links
  * (spec 03 §6). Both must hold and come from one owner; the caller verifies the two signatures.
  */
 export const equivocation = (first: Receipt, second: Receipt): Equivocation | undefined => {
-  if (!Bytes.equal(first.link.owner, second.link.owner)) return undefined
-  if (!receiptHolds(first) || !receiptHolds(second)) return undefined
-  if (
-    first.link.number === second.link.number &&
-    !Bytes.equal(signingBytes(first.link), signingBytes(second.link))
-  )
-    return { kind: "batch", first, second }
-  const [a, b] = [first.assignment, second.assignment]
-  return a.process === b.process && a.term === b.term && a.slot === b.slot && !Bytes.equal(a.head, b.head)
-    ? { kind: "slot", first, second }
-    : undefined
+  const kind = forkedLinks(first.link, second.link)
+    ? "batch"
+    : forkedHeads(first.assignment, second.assignment)
+      ? "slot"
+      : undefined
+  if (kind === undefined || !Bytes.equal(first.link.owner, second.link.owner)) return undefined
+  return receiptHolds(first) && receiptHolds(second) ? { kind, first, second } : undefined
 }

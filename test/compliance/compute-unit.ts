@@ -12,6 +12,7 @@ import type * as Id from "../../runtime/Id.ts"
 import * as Limit from "../../runtime/Limit.ts"
 import * as Module from "../../runtime/Module.ts"
 import { alike } from "../support/Alike.ts"
+import * as Caller from "../support/Caller.ts"
 import * as Line from "../support/Line.ts"
 import * as LogBook from "../support/LogBook.ts"
 import * as SmallNode from "../support/SmallNode.ts"
@@ -192,6 +193,30 @@ export const computeSuite = (
         const why = yield* Fiber.join(parked)
         assert.strictEqual(why, yield* local.parked(process))
         assert.deepInclude(yield* unit.progress(process), { slots: 1, parked: why })
+        assert.isUndefined(yield* unit.equivocation(process))
+      }).pipe(Effect.provideService(References.MinimumLogLevel, "None")),
+    )
+
+    it.effect("shows what its scheduler signed twice", () =>
+      Effect.gen(function* () {
+        const signer = Caller.caller("lying scheduler").signer
+        const [one, two] = [LogBook.make(signer), LogBook.make(signer)]
+        const { unit: local } = yield* UnitOver.make({
+          ...one.service,
+          batches: (from) => Stream.concat(Stream.take(one.service.batches(from), 2), two.service.batches(1)),
+        })
+        yield* Line.timeGoesOn
+        const unit = yield* make(local)
+        const process = yield* UnitOver.spawn(one)
+        yield* unit.turn(process, 0)
+        two.write({ process, item: one.entries(process)[0]!.item })
+        for (const line of yield* UnitOver.say(process, "Add")) one.write(line)
+        yield* unit.turn(process, 1)
+        for (const line of yield* UnitOver.say(process, "Get")) two.write(line)
+        assert.match(yield* unit.parked(process), /^scheduler equivocated: /)
+        const found = yield* unit.equivocation(process)
+        assert.isDefined(found)
+        assert.deepStrictEqual(alike(found), alike(yield* local.equivocation(process)))
       }).pipe(Effect.provideService(References.MinimumLogLevel, "None")),
     )
   })

@@ -5,14 +5,18 @@ import * as Bytes from "../../runtime/Bytes.ts"
 import * as Merkle from "../../runtime/Merkle.ts"
 import { hash, id } from "../support/Unsigned.ts"
 
-const assignment = (slot: number, change: Partial<Omit<Assignment.Assignment, "head">> = {}) =>
+/** The assignments of one chain, each bent as it is told. */
+const assignment = (
+  slot: number,
+  change: Partial<Omit<Assignment.Assignment, "head">> = {},
+): Assignment.Assignment =>
   Assignment.make({
     process: id("process"),
     term: 0,
     slot,
     timestamp: 1_000 + slot,
     entryHash: hash(`entry ${slot}`),
-    previous: hash(`previous ${slot}`),
+    previous: slot === 0 ? Assignment.emptyHead : assignment(slot - 1).head,
     ...change,
   })
 
@@ -111,6 +115,13 @@ describe("an equivocation", () => {
     assert.strictEqual(Batch.equivocation(second, later)?.kind, "slot")
   })
 
+  it("is a slot that follows another head than the one that the slot before it has", () => {
+    const after = one(4, [assignment(2, { previous: hash("another head of slot 1") })])
+    assert.strictEqual(Batch.equivocation(second, after)?.kind, "slot")
+    assert.strictEqual(Batch.equivocation(after, second)?.kind, "slot")
+    assert.strictEqual(Batch.equivocation(first, after), undefined, "slot 0 says nothing of slot 1")
+  })
+
   it("is one batch number with two roots, or with two roots before it, whatever they are about", () => {
     const other = one(3, [assignment(8, { process: id("other") })])
     assert.strictEqual(Batch.equivocation(first, other)?.kind, "batch")
@@ -126,7 +137,12 @@ describe("an equivocation", () => {
     "one batch signed twice": [first, { ...first, link: { ...first.link, signature: hash("again") } }],
     "one slot of two processes": [first, one(4, [assignment(0, { process: id("other") })])],
     "one slot of two terms": [first, one(4, [assignment(0, { term: 1 })])],
-    "two slots": [first, one(4, [assignment(1)])],
+    "two slots, of which one follows the other": [first, one(4, [assignment(1)])],
+    "two slots that are further apart": [first, one(4, [assignment(2, { previous: hash("x") })])],
+    "a slot that follows another head, of another term": [
+      first,
+      one(4, [assignment(1, { term: 1, previous: hash("x") })]),
+    ],
     "two owners": [first, one(3, [assignment(0, { timestamp: 9 })], "another scheduler")],
     "a receipt that does not hold": [
       first,

@@ -62,6 +62,8 @@ describe("a proof of equivocation", () => {
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* check(first, slot), { kind: "slot", scheduler: scheduler.address })
       assert.deepStrictEqual(yield* check(slot, first), { kind: "slot", scheduler: scheduler.address })
+      const after = receipt(8, assignment({ slot: 4, previous: hash("another head") }))
+      assert.deepStrictEqual(yield* check(first, after), { kind: "slot", scheduler: scheduler.address })
       assert.deepStrictEqual(yield* check(first, batch), { kind: "batch", scheduler: scheduler.address })
     }),
   )
@@ -98,7 +100,8 @@ describe("a proof of equivocation", () => {
       })
       const bad: ReadonlyArray<readonly [Batch.Receipt, Batch.Receipt, string]> = [
         [first, first, "do not contradict"],
-        [first, receipt(8, assignment({ slot: 4 })), "do not contradict"],
+        [first, receipt(8, assignment({ slot: 4, previous: first.assignment.head })), "do not contradict"],
+        [first, receipt(8, assignment({ slot: 5 })), "do not contradict"],
         [first, receipt(8, assignment()), "do not contradict"],
         [first, receipt(7, assignment({ process: id("other") }), other), "two owners"],
         [{ ...first, path: first.path.with(3, hash("x")) }, slot, "first receipt does not open"],

@@ -184,6 +184,12 @@ const equivocations = () => {
   return [
     of("one slot, two messages", "second slot", "second slot forked, in batch 2", "slot"),
     of("one slot, two times", "second slot", "second slot forked by its time alone, in batch 2", "slot"),
+    of(
+      "a slot, and another head of the one before it",
+      "third slot",
+      "second slot forked, in batch 2",
+      "slot",
+    ),
     of("one batch number, two roots", "second slot", "batch 1 again, with other assignments", "batch"),
     of("one batch number, two roots before it", "second slot", "batch 1 again, after another batch", "batch"),
     of("one receipt twice", "second slot", "second slot"),
