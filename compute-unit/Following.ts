@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Latch from "effect/Latch"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Backoff from "../runtime/Backoff.ts"
 import type * as Batch from "../runtime/Batch.ts"
@@ -50,8 +51,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     return sightings === undefined
       ? Effect.void
       : Effect.flatMap(
-          Effect.forEach(slots, (slot) => scheduler.receipt(process, slot)),
-          sight,
+          // Of a slot that it shows and has no receipt of nothing can be proven.
+          Effect.forEach(slots, (slot) => Effect.option(scheduler.receipt(process, slot))),
+          (found) => sight(found.flatMap(Option.toArray)),
         )
   }
 
@@ -71,9 +73,15 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     }
   })
   const catchUpAll = Effect.flatMap(scheduler.processes, (heads) =>
-    Effect.forEach(heads, ({ process, nextSlot }) => Effect.orDie(catchUp(process, nextSlot)), {
-      discard: true,
-    }),
+    Effect.forEach(
+      heads,
+      ({ process, nextSlot }) =>
+        // One that is not there after all holds up no other.
+        Effect.catchTag(catchUp(process, nextSlot), "LogUnknown", ({ message }) =>
+          Effect.logWarning(message),
+        ),
+      { discard: true },
+    ),
   )
 
   let nextBatch = yield* scheduler.nextBatch

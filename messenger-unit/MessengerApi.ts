@@ -194,6 +194,16 @@ const processes = HttpApiGroup.make("processes")
     }).annotateMerge(
       said("Read an attestation", "The compute unit's signed statement whose turns reach this slot."),
     ),
+    HttpApiEndpoint.get("equivocation", "/processes/:process/equivocation", {
+      params: processPath,
+      success: Wire.Equivocation,
+      error: Refusal.noEquivocation,
+    }).annotateMerge(
+      said(
+        "Read a proof against the scheduler",
+        "Two receipts in which it gave a slot or a batch number twice, as this node's compute unit got them; 404 where it has seen none.",
+      ),
+    ),
     HttpApiEndpoint.get("view", "/processes/:process/view", {
       params: processPath,
       query: viewName,

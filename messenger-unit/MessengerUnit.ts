@@ -134,6 +134,10 @@ export class MessengerUnit extends Context.Service<
       process: Id.ProcessId,
       slot: number,
     ) => Effect.Effect<Attestation.SignedAttestation | undefined, Unreachable>
+    /** What shows that the process's scheduler equivocated, where the node's compute unit has seen it. */
+    readonly equivocation: (
+      process: Id.ProcessId,
+    ) => Effect.Effect<Batch.Equivocation | undefined, Unreachable>
     readonly follow: (process: Id.ProcessId, from: number) => Stream.Stream<Turn, LogUnknown | Unreachable>
     readonly query: (
       process: Id.ProcessId,

@@ -109,6 +109,7 @@ export const make = Effect.fnUntraced(function* (version: string) {
     turn: (process, slot) => Effect.andThen(assigned(process, slot), compute.turn(process, slot)),
     turns: compute.turns,
     attestation: compute.attestation,
+    equivocation: compute.equivocation,
     follow: (process, from) => Stream.unwrap(Effect.as(assigned(process, 0), compute.follow(process, from))),
     query: compute.query,
     // Half of a pair is kept as the bytes of another character, and would find what stands under that one.

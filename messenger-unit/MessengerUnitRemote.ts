@@ -151,6 +151,8 @@ export const make = Effect.fnUntraced(function* (url: string) {
       pages((query) => plain(client.processes.turns({ params: { process }, query })), from, limit),
     attestation: (process, slot) =>
       optional(Refusal.unknownAttestation)(client.processes.attestation({ params: { process, slot } })),
+    equivocation: (process) =>
+      optional(Refusal.noEquivocation)(client.processes.equivocation({ params: { process } })),
     follow,
     query: (process, { action, tags, data }) =>
       computed(process)(client.processes.query({ params: { process }, payload: { action, tags, data } })),

@@ -210,6 +210,14 @@ const processes = ({ bodies, answers, stopping }: Options) =>
           Effect.flatMap(orRefuse("not attested", `no attestation reaches slot ${slot} of ${process} here`)),
         ),
       )
+      .handle("equivocation", ({ params: { process } }) =>
+        MessengerUnit.use((messenger) => messenger.equivocation(process)).pipe(
+          Effect.mapError(Refusal.of),
+          Effect.flatMap(
+            orRefuse("no equivocation", `nothing shows here that the scheduler of ${process} equivocated`),
+          ),
+        ),
+      )
       .handle("view", ({ params: { process }, query: { name } }) =>
         MessengerUnit.use((messenger) => messenger.view(process, name)).pipe(
           Effect.mapError(Refusal.of),

@@ -111,6 +111,15 @@ export const Receipt = Schema.Struct({
   ...place,
 }).annotate({ identifier: "Receipt", description: "the scheduler's signed statement that a slot was given" })
 
+export const Equivocation = Schema.Struct({
+  kind: Schema.Literals(["slot", "batch"]),
+  first: Receipt,
+  second: Receipt,
+}).annotate({
+  identifier: "Equivocation",
+  description: "two receipts of one scheduler that exclude each other",
+})
+
 const pointSlot = Schema.Int.check(Schema.isBetween({ minimum: -1, maximum: Number.MAX_SAFE_INTEGER - 1 }))
 const Point = Schema.Struct({ slot: pointSlot, head: Hash32, stateRoot: Hash32 }).annotate({
   identifier: "Point",

@@ -1,5 +1,6 @@
 /**
- * heddle prove --against: compares what two nodes have signed about one process. Where their scheduler gave one slot twice,
+ * heddle prove: without more, writes what the node's compute unit has seen its scheduler sign twice; with --against,
+ * compares what two nodes have signed about one process. Where their scheduler gave one slot twice,
  * or their compute units attest different results of one log, it writes the file that shows it to anyone.
  */
 import fs from "node:fs/promises"
@@ -26,10 +27,17 @@ type Messenger = MessengerUnit["Service"]
 
 export interface ProveAgainstInput extends Caller.Input {
   readonly process: Id.ProcessId
-  /** URL of the other node. */
-  readonly against: string
+  /** URL of the other node; without one, what the node itself has found. */
+  readonly against: string | undefined
   /** Where the proof goes. */
   readonly out: string | undefined
+}
+
+/** The node's compute unit has found nothing against the process's scheduler. */
+export class NothingFound extends Data.TaggedError("NothingFound")<{ readonly process: Id.ProcessId }> {
+  override get message(): string {
+    return `the node has seen nothing that its scheduler signed twice about ${this.process}; compare it with another node: --against <url>`
+  }
 }
 
 /** The two say different things, and nothing that both signed shows it. */
@@ -95,29 +103,46 @@ const firstTurn = Effect.fnUntraced(function* (
   return undefined
 })
 
-const compare = Effect.fnUntraced(function* (
-  { process, out }: ProveAgainstInput,
-  a: Messenger,
-  b: Messenger,
-) {
-  const write = (name: string, text: string) => {
+const writing =
+  ({ process, out }: ProveAgainstInput) =>
+  (name: string, text: string) => {
     const file = out ?? `${name}-${process}.json`
     return Effect.tryPromise({
       try: () => fs.writeFile(file, `${text}\n`),
       catch: (error) => new ProofUnwritten({ file, detail: String(error) }),
     }).pipe(Effect.as(file))
   }
+
+/** Writes an equivocation, once it is seen to be one. */
+const equivocated = Effect.fnUntraced(function* (
+  input: ProveAgainstInput,
+  proof: Equivocation.Proof,
+  slot: number,
+) {
+  const shown = yield* Effect.mapError(
+    Equivocation.check(proof, VerifierLocal.make()),
+    ({ message }) => new NothingProven({ process: input.process, slot, detail: message }),
+  )
+  const file = yield* writing(input)("equivocation", Equivocation.encode(proof))
+  return { proven: "equivocation", slot, by: [shown.scheduler], file } satisfies Proven
+})
+
+/** What the node's own compute unit has kept. */
+const kept = Effect.fnUntraced(function* (input: ProveAgainstInput, messenger: Messenger) {
+  const { process } = input
+  yield* messenger.process(process)
+  const found = yield* messenger.equivocation(process)
+  if (found === undefined) return yield* new NothingFound({ process })
+  const slot = Math.min(found.first.assignment.slot, found.second.assignment.slot)
+  return yield* equivocated(input, found, slot)
+})
+
+const compare = Effect.fnUntraced(function* (input: ProveAgainstInput, a: Messenger, b: Messenger) {
+  const { process } = input
+  const write = writing(input)
   const [one, two] = yield* Effect.all([a.process(process), b.process(process)], { concurrency: 2 })
   const forked = yield* fork(process, a, b, Math.min(one.slots, two.slots) - 1)
-  if (forked !== undefined) {
-    const { slot, proof } = forked
-    const shown = yield* Effect.mapError(
-      Equivocation.check(proof, VerifierLocal.make()),
-      ({ message }) => new NothingProven({ process, slot, detail: message }),
-    )
-    const file = yield* write("equivocation", Equivocation.encode(proof))
-    return { proven: "equivocation", slot, by: [shown.scheduler], file } satisfies Proven
-  }
+  if (forked !== undefined) return yield* equivocated(input, forked.proof, forked.slot)
   const computed = Math.min(one.computed, two.computed) - 1
   if (computed < 0) return { agree: Math.min(one.slots, two.slots) - 1, attested: undefined }
   const attested = (slot: number) =>
@@ -149,12 +174,20 @@ const compare = Effect.fnUntraced(function* (
   return yield* diverged({ first: pair[0], second: pair[1] }, slot)
 })
 
-export const proveAgainst = (input: ProveAgainstInput) =>
+export const prove = (input: ProveAgainstInput) =>
   Effect.scoped(
     Effect.gen(function* () {
-      const other = Context.get(yield* Layer.build(Connection.layer(input.against)), MessengerUnit)
+      const { against } = input
+      const other =
+        against === undefined
+          ? undefined
+          : Context.get(yield* Layer.build(Connection.layer(against)), MessengerUnit)
       const found = yield* Caller.connected(input, (messenger) =>
-        Screen.progress("comparing", () => compare(input, messenger, other)),
+        Screen.progress("comparing", () =>
+          Effect.gen(function* () {
+            return yield* other === undefined ? kept(input, messenger) : compare(input, messenger, other)
+          }),
+        ),
       )
       yield* Screen.show(input.json, found, () => {
         if ("agree" in found) {

@@ -1,6 +1,5 @@
-/** Usage of heddle prove --against. */
+/** Usage of heddle prove. */
 import * as Command from "effect/cli/Command"
-import * as Flag from "effect/cli/Flag"
 import { later, processId, said, talking, text } from "./Inputs.ts"
 
 export const prove = Command.make(
@@ -8,16 +7,17 @@ export const prove = Command.make(
   {
     ...talking,
     process: processId,
-    against: Flag.String("against").pipe(
-      Flag.withDescription("URL of another node that has the process"),
-      Flag.withMetavar("url"),
-    ),
+    against: text("against", "URL of another node that has the process", "url"),
     out: text("out", "file that the proof goes to", "file"),
   },
-  (given) => later(async () => (await import("./ProveAgainst.ts")).proveAgainst(given)),
+  (given) => later(async () => (await import("./ProveAgainst.ts")).prove(given)),
 ).pipe(
-  said("Compare what two nodes signed about a process, and write the proof where it can't all be true.", [
-    "heddle prove <process> --against https://other.example",
-    "a scheduler that gave a slot twice, or two compute units that differ",
-  ]),
+  said(
+    "Write the proof of what was signed about a process and can't all be true.",
+    ["heddle prove <process>", "what the node saw its scheduler sign twice, where heddle ps says so"],
+    [
+      "heddle prove <process> --against https://other.example",
+      "compares two nodes: a scheduler that gave a slot twice, or two compute units that differ",
+    ],
+  ),
 )

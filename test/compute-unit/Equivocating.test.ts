@@ -5,12 +5,13 @@ import * as References from "effect/References"
 import * as Stream from "effect/Stream"
 import * as VerifierLocal from "../../identity/VerifierLocal.ts"
 import type * as Id from "../../runtime/Id.ts"
-import type { SchedulerUnit } from "../../scheduler-unit/SchedulerUnit.ts"
+import { LogUnknown, type SchedulerUnit } from "../../scheduler-unit/SchedulerUnit.ts"
 import * as Equivocation from "../../scheduler-unit/Equivocation.ts"
 import * as Caller from "../support/Caller.ts"
 import * as LogBook from "../support/LogBook.ts"
 import * as StoreProbe from "../support/StoreProbe.ts"
 import * as UnitOver from "../support/UnitOver.ts"
+import { id } from "../support/Unsigned.ts"
 
 type Scheduler = SchedulerUnit["Service"]
 
@@ -22,7 +23,7 @@ const twoLogs = Effect.gen(function* () {
   const books = [LogBook.make(scheduler), LogBook.make(scheduler)] as const
   const process = yield* UnitOver.spawn(books[0])
   const other = yield* UnitOver.spawn(books[0], UnitOver.guest, { Name: "other" })
-  for (const id of [process, other]) books[1].write({ process: id, item: books[0].entries(id)[0]!.item })
+  for (const one of [process, other]) books[1].write({ process: one, item: books[0].entries(one)[0]!.item })
   const same = yield* UnitOver.say(process, "Add", "Add")
   for (const line of same) for (const book of books) book.write(line)
   return { books, process, other }
@@ -131,11 +132,30 @@ describe("a scheduler that signs two heads", () => {
     }).pipe(quiet),
   )
 
+  it.effect("holds up no process by one that it names and does not have", () =>
+    Effect.gen(function* () {
+      const { books, process } = yield* twoLogs
+      const { service } = books[0]
+      const ghost = { process: id("ghost"), nextSlot: 3, timestamp: 1 }
+      const { unit } = yield* UnitOver.make({
+        ...service,
+        processes: Effect.map(service.processes, (heads) => [ghost, ...heads]),
+        receipt: (of, slot) => Effect.fail(new LogUnknown({ process: of, slot })),
+      })
+      assert.strictEqual((yield* unit.turn(process, 2)).outcome.error, undefined)
+      yield* say(books[0], process, "Add")
+      assert.strictEqual((yield* unit.turn(process, 3)).outcome.error, undefined)
+    }).pipe(quiet),
+  )
+
   it.effect("is not looked for by the unit of its own node, which writes no receipt down", () =>
     Effect.gen(function* () {
       const probe = StoreProbe.make()
       const tables = new Set<string>()
-      probe.before = (written) => Effect.sync(() => void written.forEach((table) => tables.add(table)))
+      probe.before = (written) =>
+        Effect.sync(() => {
+          for (const table of written) tables.add(table)
+        })
       const book = LogBook.make()
       const { unit } = yield* UnitOver.make(book.service, { store: probe.store })
       const process = yield* UnitOver.spawn(book)

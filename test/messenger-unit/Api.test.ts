@@ -161,6 +161,7 @@ describe("refusals over HTTP", () => {
         refusedAs(yield* ask(`/v1/processes/${pid}/query`, post('{"action":"Get"}')), 404, "unknown process")
         refusedAs(yield* ask(`/v1/processes/${pid}/view?name=count`), 404, "unknown view")
         refusedAs(yield* ask(`/v1/processes/${pid}/attestations/0`), 404, "not attested")
+        refusedAs(yield* ask(`/v1/processes/${pid}/equivocation`), 404, "no equivocation")
         refusedAs(yield* ask(`/v1/processes/${pid}/view/proof?name=count`), 404, "unknown process")
         refusedAs(yield* ask(`/v1/processes/${pid}/snapshots/0`), 404, "unknown snapshot")
         refusedAs(yield* ask(`/v1/data/${pid}`), 404, "unknown data")
@@ -529,7 +530,7 @@ describe("the OpenAPI document", () => {
         const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
           Object.values(methods).map((operation) => ({ path, ...operation })),
         )
-        assert.strictEqual(operations.length, 26)
+        assert.strictEqual(operations.length, 27)
         assert.strictEqual(new Set(operations.map(({ operationId }) => operationId)).size, operations.length)
         for (const { path, summary, description, parameters, responses } of operations) {
           assert.match(path, /^\/v1\//)

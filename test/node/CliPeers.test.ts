@@ -4,6 +4,7 @@ import path from "node:path"
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
 import type { Sandbox } from "../../compute-unit/Sandbox.ts"
 import * as VerifierLocal from "../../identity/VerifierLocal.ts"
 import * as Divergence from "../../messenger-unit/Divergence.ts"
@@ -12,6 +13,7 @@ import type * as Id from "../../runtime/Id.ts"
 import * as Equivocation from "../../scheduler-unit/Equivocation.ts"
 import * as Caller from "../support/Caller.ts"
 import * as CommandLine from "../support/CommandLine.ts"
+import * as LogBook from "../support/LogBook.ts"
 import * as SecondUnit from "../support/SecondUnit.ts"
 import * as ServedNode from "../support/ServedNode.ts"
 import * as SmallNode from "../support/SmallNode.ts"
@@ -112,6 +114,38 @@ describe("heddle prove --against", () => {
       // The clocks of the two differ too, so that the spawn can be the first.
       assert.isAtMost(file.first.assignment.slot, 2)
       assert.strictEqual(early.code, 0, early.errors)
+    }),
+  )
+
+  it.live("writes what the node's own unit has kept against its scheduler", () =>
+    Effect.gen(function* () {
+      const liar = Caller.caller("lying scheduler").signer
+      const [one, two] = [LogBook.make(liar), LogBook.make(liar)]
+      const node = yield* SecondUnit.make(
+        {
+          ...one.service,
+          batches: (from) => Stream.concat(Stream.take(one.service.batches(from), 2), two.service.batches(1)),
+        },
+        "second",
+      )
+      const url = yield* ServedNode.serve(node)
+      const process = yield* UnitOver.spawn(one)
+      yield* node.compute.turn(process, 0)
+      const none = yield* ran("prove", process, "--url", url)
+      assert.strictEqual(none.code, 1)
+      assert.include(none.errors, "has seen nothing that its scheduler signed twice")
+      two.write({ process, item: one.entries(process)[0]!.item })
+      for (const said of yield* UnitOver.say(process, "Add")) one.write(said)
+      yield* node.compute.turn(process, 1)
+      for (const said of yield* UnitOver.say(process, "Get")) two.write(said)
+      yield* node.compute.parked(process)
+      const ps = yield* ran("ps", "--url", url)
+      assert.include(ps.out, "parked: scheduler equivocated: ")
+      const found = yield* ran("prove", process, "--url", url, "--out", "kept.json")
+      assert.strictEqual(found.code, 0, found.errors)
+      assert.include(found.out, `scheduler ${liar.address} gave slot 1 twice`)
+      const file = Result.getOrThrow(Equivocation.decode(proof("kept.json")))
+      assert.strictEqual((yield* Equivocation.check(file, VerifierLocal.make())).scheduler, liar.address)
     }),
   )
 
