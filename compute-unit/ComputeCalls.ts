@@ -1,4 +1,5 @@
 /** ComputeCalls: what can be asked of a compute unit over a network, and how it stands in frames (spec 06 §4). */
+import type { Refused } from "../runtime/Admission.ts"
 import * as Codec from "../runtime/Codec.ts"
 import * as Exchange from "../runtime/Exchange.ts"
 import * as FramedNouns from "../runtime/FramedNouns.ts"
@@ -171,6 +172,10 @@ const moduleInvalid = Codec.mapped(
   (fields) => new ModuleInvalid(fields),
 )
 
+/** An error of the call itself, or a refusal of one who asks too much. */
+const orRefused = <E extends { readonly _tag: string }>(error: Codec.Codec<E>) =>
+  Codec.either<E, Refused>(error, FramedNouns.refused, (value): value is Refused => value._tag === "Refused")
+
 const named = Codec.struct({ process: Codec.id, name: Codec.text })
 const slotOf = Codec.struct({ process: Codec.id, slot: Codec.count })
 
@@ -181,10 +186,12 @@ export const addModule = Exchange.call(
   Codec.block,
   Codec.result(
     Codec.id,
-    Codec.either<ModuleInvalid, StoreFailed>(
-      moduleInvalid,
-      FramedNouns.storeFailed,
-      (error): error is StoreFailed => error._tag === "StoreFailed",
+    orRefused(
+      Codec.either<ModuleInvalid, StoreFailed>(
+        moduleInvalid,
+        FramedNouns.storeFailed,
+        (error): error is StoreFailed => error._tag === "StoreFailed",
+      ),
     ),
   ),
 )
@@ -201,7 +208,7 @@ export const follow = Exchange.call(5, slotOf, Codec.list(turn, Limit.answerPage
 export const queryOf = Exchange.call(
   6,
   Codec.struct({ process: Codec.id, query }),
-  Codec.result(answer, computeUnknown),
+  Codec.result(answer, orRefused(computeUnknown)),
 )
 export const view = Exchange.call(
   7,
@@ -219,7 +226,7 @@ export const viewProof = Exchange.call(
       attestation: FramedNouns.signedAttestation,
       assignment: FramedNouns.assignment,
     }),
-    computeUnknown,
+    orRefused(computeUnknown),
   ),
 )
 export const snapshots = Exchange.call(9, Codec.id, Codec.list(snapshotInfo, many))

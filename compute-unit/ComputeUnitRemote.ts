@@ -30,7 +30,7 @@ const runsFrom = <A>(all: ReadonlyArray<A>, from: number, placeOf: (one: A) => n
 /** A unit at `address`; waits until it has said what engine it has. */
 export const make = Effect.fnUntraced(function* (address: Id.Address) {
   const network = yield* Network
-  const peer: Exchange.Peer = { network, address, protocol: ComputeCalls.protocol }
+  const peer: Exchange.Server = { network, address, protocol: ComputeCalls.protocol }
   const ask = <Q, A>(
     call: Exchange.Call<Q, A>,
     question: Q,

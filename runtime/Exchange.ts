@@ -22,6 +22,7 @@ import * as Hash from "./Hash.ts"
 import type * as Id from "./Id.ts"
 import * as Limit from "./Limit.ts"
 import type { Network } from "./Network.ts"
+import * as Peer from "./Peer.ts"
 
 /** What can be asked, and how. `number` is unique in its protocol. */
 export interface Call<Q, A> {
@@ -132,7 +133,11 @@ export const serve = (
         if (now === 0) underWay.delete(from)
         else underWay.set(from, now)
       })
-      return Effect.map(Effect.ensuring(answer(body), done), encodeReply)
+      return answer(body).pipe(
+        Effect.ensuring(done),
+        Effect.provideService(Peer.Peer, { name: from }),
+        Effect.map(encodeReply),
+      )
     }),
   )
 }
@@ -147,14 +152,14 @@ class NoAnswer extends Error {
 }
 
 /** Where the calls of a protocol go. */
-export interface Peer {
+export interface Server {
   readonly network: Network["Service"]
   readonly address: Id.Address
   readonly protocol: string
 }
 
 /** One frame there and one back. */
-const attempt = ({ network, address, protocol }: Peer, frame: Uint8Array) =>
+const attempt = ({ network, address, protocol }: Server, frame: Uint8Array) =>
   network.request(address, protocol, frame).pipe(
     Effect.mapError((failed) => new NoAnswer(failed.message)),
     Effect.timeoutOrElse({
@@ -172,7 +177,7 @@ const attempt = ({ network, address, protocol }: Peer, frame: Uint8Array) =>
   )
 
 /** All parts of an answer, put together. One that changes meanwhile is no answer. */
-const whole = Effect.fnUntraced(function* <Q, A>(peer: Peer, of: Call<Q, A>, asked: Q) {
+const whole = Effect.fnUntraced(function* <Q, A>(peer: Server, of: Call<Q, A>, asked: Q) {
   const first = yield* attempt(peer, request(of, asked, 0))
   const parts = [first.part]
   if (first.length > Limit.answerBytesMax)
@@ -201,7 +206,7 @@ const whole = Effect.fnUntraced(function* <Q, A>(peer: Peer, of: Call<Q, A>, ask
  * has bounded what it is made of.
  */
 export const ask = <Q, A>(
-  peer: Peer,
+  peer: Server,
   of: Call<Q, A>,
   asked: Q,
   wrong: (answer: A) => Effect.Effect<string | undefined> = () => Effect.undefined,

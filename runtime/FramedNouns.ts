@@ -57,10 +57,11 @@ export const signedAttestation: Codec.Codec<Attestation.SignedAttestation> = Cod
 })
 
 export const refused: Codec.Codec<Admission.Refused> = Codec.mapped(
-  Codec.struct({ reason: Codec.text, detail: Codec.text }),
-  ({ reason, detail }: Admission.Refused) => ({ reason, detail }),
+  Codec.struct({ reason: Codec.text, detail: Codec.text, retryMs: Codec.optional(Codec.count) }),
+  ({ reason, detail, retryMs }: Admission.Refused) => ({ reason, detail, retryMs }),
   // A peer of a later version can have a reason that this one has not; whoever reads it reads its words.
-  ({ reason, detail }) => new Admission.Refused({ reason: reason as Admission.Reason, detail }),
+  ({ reason, detail, retryMs }) =>
+    new Admission.Refused({ reason: reason as Admission.Reason, detail, retryMs }),
 )
 
 export const storeFailed: Codec.Codec<StoreFailed> = Codec.mapped(

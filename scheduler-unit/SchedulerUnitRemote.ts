@@ -44,7 +44,7 @@ const chainFault = (
 export const make = Effect.fnUntraced(function* (address: Id.Address) {
   const network = yield* Network
   const verifier = yield* Verifier
-  const peer: Exchange.Peer = { network, address, protocol: SchedulerCalls.protocol }
+  const peer: Exchange.Server = { network, address, protocol: SchedulerCalls.protocol }
 
   /** Whether the scheduler signed a link. A verifier that has no time is asked again. */
   const signed = ({ signatureType, owner, signature, ...link }: Batch.SignedLink): Effect.Effect<boolean> => {

@@ -25,7 +25,7 @@ const next = Exchange.call(2, Codec.nothing, Codec.text)
 const net = () => {
   const board = NetworkMemory.switchboard()
   const at = (address: typeof ada) => NetworkMemory.make(address, board)
-  const peer: Exchange.Peer = { network: at(ada), address: bob, protocol }
+  const peer: Exchange.Server = { network: at(ada), address: bob, protocol }
   return { at, peer }
 }
 
@@ -147,7 +147,7 @@ describe("a call", () => {
     Effect.gen(function* () {
       const { at, peer } = net()
       let attempts = 0
-      const counted: Exchange.Peer = {
+      const counted: Exchange.Server = {
         ...peer,
         network: {
           ...peer.network,
