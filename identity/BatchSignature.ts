@@ -40,6 +40,12 @@ export const signingBytes = (
 export const field = (signature: Uint8Array, tree: Merkle.Tree, index: number): Uint8Array =>
   Bytes.concat([signature, Bytes.u16(index), Merkle.encodePath(Merkle.path(tree, index))])
 
+/** The signature over the root that a batch-signed item carries; `undefined` for other types. */
+export const rootSignature = ({ type, signature }: Item.Item): Uint8Array | undefined => {
+  const base = SignatureType.batchBase.get(type.number)
+  return base && signature.subarray(0, base.signatureBytes)
+}
+
 /** The claim that was made last, and the root that it is about. */
 let made: { readonly claim: Claim; readonly root: Uint8Array } | undefined
 

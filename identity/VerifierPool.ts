@@ -2,8 +2,11 @@
  * Verifier on the pool's threads. The event loop pays for one hash of the item, to know it when it comes
  * again, and for a copy of its bytes; all else is done by a worker.
  *
- * Of items under one batch signature it makes out itself what they claim, which takes no more than that copy would:
- * what all of them claim is asked once, however many come at once.
+ * Of an item under the batch signature of the one before it, it makes out itself what both claim. No request crosses
+ * for it, and what all of them claim is asked once, however many come at once. In place of that hash and copy it pays
+ * for the deep hash and a way to the root, which neighbours share: half as much again, and three times as much for
+ * items that stand far apart under one signature. Items that come in turns, under one signature and another, are sent
+ * to a worker like all others.
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -23,12 +26,20 @@ import { Overloaded, SignatureRefused, Verifier } from "./Verifier.ts"
 const nameOf = (item: Item.Item): string | undefined =>
   item.bytes.length <= Limit.verifiedItemBytesMax ? Bytes.toBase64Url(Hash.sha256(item.bytes)) : undefined
 
+/** A claim that a worker is asked about, and how many wait for the answer: it is withdrawn when nobody does. */
+interface Asked {
+  readonly fiber: Fiber.Fiber<boolean, Overloaded>
+  waiting: number
+}
+
 export const make = (pool: SignaturePool["Service"]): Verifier["Service"] => {
   const verified = VerifiedClaims.make()
   /** The claim of a batch signature that was seen to be true last. */
   let held: Claim.Claim | undefined
   /** Claims of batch signatures that a worker was asked about, by name. */
-  const asked = new Map<string, Fiber.Fiber<boolean, Overloaded>>()
+  const asked = new Map<string, Asked>()
+  /** Whose batch signature came last. */
+  let last = { owner: Bytes.empty, signature: Bytes.empty }
 
   const ask = (request: SignatureFrame.Request) =>
     Effect.mapBoth(pool.ask(request), {
@@ -42,17 +53,41 @@ export const make = (pool: SignaturePool["Service"]): Verifier["Service"] => {
   const verify: Verifier["Service"]["verify"] = (type, owner, context, bytes, signature) =>
     holds({ type, owner, context, bytes, signature })
 
+  const askForAll = (name: string, claim: Claim.Claim) =>
+    Effect.map(Effect.forkDetach(holds(claim), { startImmediately: true }), (fiber): Asked => {
+      const one = { fiber, waiting: 0 }
+      asked.set(name, one)
+      fiber.addObserver(() => forget(name, one))
+      return one
+    })
+
+  const forget = (name: string, one: Asked): void => {
+    if (asked.get(name) === one) asked.delete(name)
+  }
+
   /** Whether the claim is true; who asks while somebody else does waits for the same answer. */
+  const answerOf = (name: string, claim: Claim.Claim) =>
+    Effect.acquireUseRelease(
+      Effect.suspend(() => {
+        const one = asked.get(name)
+        return Effect.tap(one === undefined ? askForAll(name, claim) : Effect.succeed(one), (found) =>
+          Effect.sync(() => void (found.waiting += 1)),
+        )
+      }),
+      ({ fiber }) => Fiber.join(fiber),
+      (one) =>
+        Effect.suspend(() => {
+          one.waiting -= 1
+          if (one.waiting > 0) return Effect.void
+          forget(name, one)
+          return Fiber.interrupt(one.fiber)
+        }),
+    )
+
   const holdsForAll = Effect.fnUntraced(function* (claim: Claim.Claim) {
     const name = Claim.name(claim)
     if (!verified.has(name)) {
-      const fiber = asked.get(name) ?? (yield* Effect.forkDetach(holds(claim)))
-      asked.set(name, fiber)
-      const good = yield* Effect.ensuring(
-        Fiber.join(fiber),
-        Effect.sync(() => void asked.delete(name)),
-      )
-      if (!good) return false
+      if (!(yield* answerOf(name, claim))) return false
       verified.add(name)
     }
     held = claim
@@ -74,10 +109,20 @@ export const make = (pool: SignaturePool["Service"]): Verifier["Service"] => {
       return Effect.void
     })
 
+  /** What the item claims, where the batch-signed item before it was under the same signature. */
+  const claimInRun = (item: Item.Item): Claim.Claim | undefined => {
+    const signature = BatchSignature.rootSignature(item)
+    if (signature === undefined || item.bytes.length > Limit.verifiedItemBytesMax) return undefined
+    const { owner } = item
+    if (Bytes.equal(last.signature, signature) && Bytes.equal(last.owner, owner))
+      return BatchSignature.claim(item)
+    last = { owner: Bytes.copy(owner), signature: Bytes.copy(signature) }
+    return undefined
+  }
+
   const verifyItem: Verifier["Service"]["verifyItem"] = (item) =>
     Effect.suspend(() => {
-      const isSmall = item.bytes.length <= Limit.verifiedItemBytesMax
-      const claim = isSmall ? BatchSignature.claim(item) : undefined
+      const claim = claimInRun(item)
       if (claim !== undefined) return checkClaim(item, claim)
       const name = nameOf(item)
       return name !== undefined && verified.has(name) ? Effect.void : checkItem(item, name)

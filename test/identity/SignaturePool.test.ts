@@ -104,13 +104,105 @@ describe("SignaturePool", () => {
         yield* verdicts([...first, wrong, wrong]),
         [...first, wrong, wrong].map((item) => item !== wrong),
       )
-      assert.deepStrictEqual(asked, ["claim", "claim"])
+      // The first of a run is nobody's neighbour yet.
+      assert.deepStrictEqual(asked, ["item", "claim", "claim"])
       assert.isTrue((yield* verdicts([...first, ...second, ...first])).every(Boolean))
-      assert.deepStrictEqual(asked, ["claim", "claim", "claim"])
+      assert.deepStrictEqual(asked.splice(0), ["item", "claim", "claim", "item", "claim"])
       // What is false is never remembered.
       assert.deepStrictEqual(yield* verdicts([wrong]), [false])
-      assert.strictEqual(asked.length, 4)
+      assert.deepStrictEqual(asked, ["claim"])
     }).pipe(Effect.scoped),
+  )
+
+  it.live("makes out nothing itself of items whose signature or owner is not that of the one before", () =>
+    Effect.gen(function* () {
+      const asked: Array<string> = []
+      const verifier = VerifierPool.make({
+        addKey: () => 0,
+        waitingMax: 1,
+        ask: (request) =>
+          Effect.sync(() => {
+            asked.push(request.kind)
+            return SignatureFrame.verdictBytes(true)
+          }),
+      })
+      const contents = Array.from({ length: 20 }, (_, i) => ({ tags: [], data: Bytes.u32(i) }))
+      const of = (key: typeof local) => SignedItem.signMany(key, contents)
+      const other = SignerLocal.make(Identity.fromSeed(new Uint8Array(32).fill(3), SignatureType.mlDsa44))
+      const [mine, again, theirs] = [yield* of(local), yield* of(local), yield* of(other)]
+      const inTurns = contents.flatMap((_, i) => [mine[i]!, again[i]!, theirs[i]!])
+      yield* Effect.forEach(inTurns, verifier.verifyItem, { discard: true })
+      assert.deepStrictEqual(
+        asked.splice(0),
+        inTurns.map(() => "item"),
+      )
+      // Nobody's signature, whoever says that it is his.
+      const [first, second] = mine
+      const claimed = { ...second!, owner: theirs[0]!.owner }
+      for (const item of [first!, claimed]) yield* verifier.verifyItem(item)
+      assert.deepStrictEqual(asked, [])
+      for (const item of [mine[2]!, mine[3]!]) yield* verifier.verifyItem(item)
+      assert.deepStrictEqual(asked, ["claim"])
+    }),
+  )
+
+  /** A pool that never answers but to items, and what it was asked of. */
+  const silent = () => {
+    const counted = { asked: 0, withdrawn: 0 }
+    const answers: Array<() => void> = []
+    const pool: SignaturePool.SignaturePool["Service"] = {
+      addKey: () => 0,
+      waitingMax: 1,
+      ask: () =>
+        Effect.callback<Uint8Array>((resume) => {
+          counted.asked += 1
+          answers.push(() => resume(Effect.succeed(SignatureFrame.verdictBytes(true))))
+          return Effect.sync(() => void (counted.withdrawn += 1))
+        }),
+    }
+    return { counted, answers, verifier: VerifierPool.make(pool) }
+  }
+
+  it.live("withdraws what nobody waits for any more, and asks anew: of an item, and of what many claim", () =>
+    Effect.gen(function* () {
+      const [plain] = yield* items(1)
+      const run = yield* SignedItem.signMany(
+        local,
+        [0, 1].map((i) => ({ tags: [], data: Bytes.u32(i) })),
+      )
+      for (const isBatch of [false, true]) {
+        const { counted, verifier } = silent()
+        const start = (item: Item.Item) =>
+          Effect.forkChild(verifier.verifyItem(item), { startImmediately: true })
+        if (isBatch) yield* Effect.flatMap(start(run[0]!), Fiber.interrupt)
+        const before = { ...counted }
+        for (const times of [1, 2]) {
+          yield* Effect.flatMap(start(isBatch ? run[1]! : plain!), Fiber.interrupt)
+          const { asked, withdrawn } = counted
+          assert.deepStrictEqual([asked - before.asked, withdrawn - before.withdrawn], [times, times])
+        }
+      }
+    }),
+  )
+
+  it.live("answers who still waits, where who asked first does no more, from one request", () =>
+    Effect.gen(function* () {
+      const run = yield* SignedItem.signMany(
+        local,
+        [0, 1, 2].map((i) => ({ tags: [], data: Bytes.u32(i) })),
+      )
+      const { answers, counted, verifier } = silent()
+      const [head, first, second] = yield* Effect.forEach(run, (item) =>
+        Effect.forkChild(verifier.verifyItem(item), { startImmediately: true }),
+      )
+      yield* Fiber.interrupt(first!)
+      assert.deepStrictEqual(counted, { asked: 2, withdrawn: 0 })
+      for (const answer of answers) answer()
+      yield* Fiber.join(head!)
+      yield* Fiber.join(second!)
+      yield* verifier.verifyItem(run[1]!)
+      assert.deepStrictEqual(counted, { asked: 2, withdrawn: 0 })
+    }),
   )
 
   it.live("tells all who asked together where no worker answers, and asks again later", () =>
