@@ -120,8 +120,9 @@ export const decompress = Effect.fnUntraced(function* (
   const options = {
     params: { [ZSTD_d_windowLogMax]: Limit.archiveWindowLogMax },
     maxOutputLength: Math.max(1, size),
-    // In one piece: what comes in several is held twice while they are put together.
-    chunkSize: Math.max(64, size),
+    // In one piece: what comes in several is held twice while they are put together. Of a piece that is full it is not
+    // known whether it was the last, and another of the same size is made.
+    chunkSize: Math.max(64, size + 1),
   }
   return yield* Effect.callback<Uint8Array, CompressionInvalid>((resume) => {
     zlib.zstdDecompress(frame, options, (error, content) => {

@@ -1,6 +1,6 @@
 import crypto from "node:crypto"
 import zlib from "node:zlib"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as fc from "fast-check"
 import * as Compression from "../../archive-unit/Compression.ts"
@@ -41,6 +41,19 @@ describe("Compression", () => {
       const back = yield* Compression.decompress(frame, content.length)
       assert.strictEqual(back.length, content.length)
       assert.strictEqual(yield* why(frame, content.length - 1), "size")
+    }),
+  )
+
+  it.effect("makes a content in one piece of memory, of its size", () =>
+    Effect.gen(function* () {
+      for (const size of [0, 63, 64, 100_000, 8 * 1024 * 1024]) {
+        const frame = yield* Compression.compress(crypto.randomBytes(size))
+        const made = vi.spyOn(Buffer, "allocUnsafe")
+        yield* Compression.decompress(frame, size)
+        const bytes = made.mock.calls.flat()
+        made.mockRestore()
+        assert.deepStrictEqual(bytes, [Math.max(64, size + 1)])
+      }
     }),
   )
 
