@@ -11,6 +11,7 @@ import type * as Attestation from "../runtime/Attestation.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import type * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
+import * as Outcome from "../runtime/Outcome.ts"
 import * as Void from "../runtime/Void.ts"
 import type { LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
 import { type LogUnfit, ofChain, unfit } from "./AuditFinding.ts"
@@ -55,7 +56,7 @@ const admitted = Effect.fnUntraced(function* <E>(
       "outcome",
       `the outcomes of slots ${from.slot + 1} to ${to.slot} are not those attested`,
     )
-  return turn.outcome.error?.reason !== "inadmissible"
+  return Outcome.inadmissible(turn.outcome) === undefined
 })
 
 /**

@@ -16,10 +16,10 @@ import * as Hash from "../runtime/Hash.ts"
 import type * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
 import * as Module from "../runtime/Module.ts"
+import * as Outcome from "../runtime/Outcome.ts"
 import type * as Process from "../runtime/Process.ts"
 import { Store } from "../runtime/Store.ts"
 import { type LogEntry, SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
-import type { Turn } from "./ComputeUnit.ts"
 import * as Follower from "./Follower.ts"
 import type { OutcomeLog } from "./OutcomeLog.ts"
 import { Sandbox } from "./Sandbox.ts"
@@ -93,9 +93,6 @@ const withEngine = (one: Follower.Recalled, engines: ReadonlyMap<number, Uint8Ar
   return upgrade === undefined ? one : { ...one, entry: { ...one.entry, upgrade: { ...upgrade, engine } } }
 }
 
-const verdictOf = ({ outcome }: Turn): string | undefined =>
-  outcome.error?.reason === "inadmissible" ? outcome.error.message : undefined
-
 /** Gives how to open a process. `outcomes` and `snapshots` are those of this unit. */
 export const make = Effect.fnUntraced(function* (
   outcomes: OutcomeLog,
@@ -123,7 +120,7 @@ export const make = Effect.fnUntraced(function* (
     const { assignment } = slot === 0 ? first : yield* entryAt(process.id, slot)
     if (assignment.slot !== slot || !Bytes.equal(assignment.head, head))
       return yield* new Stuck({ slot, detail: "its head is not the one that was attested" })
-    const admitted = verdictOf(outcomes.turn(process.id, 0)!) === undefined
+    const admitted = Outcome.inadmissible(outcomes.turn(process.id, 0)!.outcome) === undefined
     const log: Admission.LogState = {
       process: admitted ? process : undefined,
       spawnedAt: admitted ? first.assignment.timestamp : 0,
@@ -194,7 +191,7 @@ export const make = Effect.fnUntraced(function* (
     const engines = outcomes.engines(process)
     let log = from
     const examined = entries.map((entry, i) => {
-      const one = Follower.recall(process, log, entry, verdictOf(turns[i]!))
+      const one = Follower.recall(process, log, entry, Outcome.inadmissible(turns[i]!.outcome))
       log = one.log
       return withEngine(one, engines)
     })

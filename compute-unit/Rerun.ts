@@ -7,6 +7,7 @@ import type * as Admission from "../runtime/Admission.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import type * as Id from "../runtime/Id.ts"
 import * as Module from "../runtime/Module.ts"
+import * as Outcome from "../runtime/Outcome.ts"
 import { type Finding, isUnfit, type LogUnfit, ofChain, unfit } from "./AuditFinding.ts"
 import * as Engine from "./Engine.ts"
 import * as Follower from "./Follower.ts"
@@ -58,8 +59,7 @@ export const recalled = (
     Effect.sync(() => {
       let state = log
       return entries.map((entry, i) => {
-        const error = turns[i]!.outcome.error
-        const refused = error?.reason === "inadmissible" ? error.message : undefined
+        const refused = Outcome.inadmissible(turns[i]!.outcome)
         const examined = Follower.recall(process, state, entry, refused)
         state = examined.log
         return examined

@@ -19,7 +19,7 @@ import * as Bytes from "../runtime/Bytes.ts"
 import * as Id from "../runtime/Id.ts"
 import * as Item from "../runtime/Item.ts"
 import * as Module from "../runtime/Module.ts"
-import type * as Outcome from "../runtime/Outcome.ts"
+import * as Outcome from "../runtime/Outcome.ts"
 import type * as Process from "../runtime/Process.ts"
 import type { Store, StoreFailed } from "../runtime/Store.ts"
 import * as Tag from "../runtime/Tag.ts"
@@ -72,16 +72,10 @@ const factsOf = (
   const message = Result.getOrThrow(Assign.read(item)) // it was examined
   const { repeatKey: key, contentHash } = Void.identity(message, proof)
   return {
-    seen: isAdmitted(outcome) ? { key, contentHash } : undefined,
+    seen: Outcome.inadmissible(outcome) === undefined ? { key, contentHash } : undefined,
     upgrade: process && Upgrade.read(process, message),
   }
 }
-
-/** Why the message had no turn, where it was not admissible. */
-const verdictOf = ({ error }: Outcome.Outcome): string | undefined =>
-  error?.reason === "inadmissible" ? error.message : undefined
-
-const isAdmitted = (outcome: Outcome.Outcome): boolean => verdictOf(outcome) === undefined
 
 const formatOf = (store: Store["Service"], module: Id.Id): Module.Format | undefined => {
   const source = Module.get(store, module)
@@ -175,7 +169,7 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
     const made = log.state(process).process
     const kept = pace.take(process, from.slot + 1, done.length)
     // What was attested of an entry counts, whatever came out here.
-    const examined = kept?.every(({ entry }, i) => verdictOf(done[i]!) === entry.inadmissible)
+    const examined = kept?.every(({ entry }, i) => Outcome.inadmissible(done[i]!) === entry.inadmissible)
       ? kept
       : undefined
     const facts: ReadonlyArray<Facts> =

@@ -61,6 +61,10 @@ export interface Outcome {
   readonly outbox: ReadonlyArray<OutboxEntry>
 }
 
+/** Why the message had no turn, where it was not admissible. */
+export const inadmissible = ({ error }: Outcome): string | undefined =>
+  error?.reason === "inadmissible" ? error.message : undefined
+
 /** What an author reads of a turn and nobody else acts on: not part of the outcome hash. */
 export interface Trace {
   readonly console: ReadonlyArray<readonly [level: string, text: string]>
