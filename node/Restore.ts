@@ -37,6 +37,7 @@ import * as AssignmentLogStore from "../scheduler-unit/AssignmentLogStore.ts"
 import * as Excerpt from "../scheduler-unit/Excerpt.ts"
 import * as HeldData from "../scheduler-unit/HeldData.ts"
 import * as RestoreCheck from "./RestoreCheck.ts"
+import * as RestoreKept from "./RestoreKept.ts"
 import * as RestoreLog from "./RestoreLog.ts"
 import * as RestoreMark from "./RestoreMark.ts"
 import * as RestorePace from "./RestorePace.ts"
@@ -245,6 +246,7 @@ export const run = Effect.fnUntraced(function* (options: Options) {
   const outcomes = yield* OutcomeLog.make
   // Once turns may have been run again, nothing is put between them and what was taken before. Without a key none is.
   const commitBefore = readOnly ? undefined : ArchiveQueue.restoredCommit(store)
+  const kept = RestoreKept.make()
   const pace = RestorePace.make()
   const still = SchedulerUnitStill.make(log, held, scheduler)
   const haveSnapshots = new Set(snapshotsFound.map(({ process }) => process))
@@ -261,6 +263,7 @@ export const run = Effect.fnUntraced(function* (options: Options) {
     readOnly,
     modules: needModules,
     data: needData,
+    kept,
     pace,
     onSlots: (checked) => say({ checked }),
   }).pipe(
@@ -276,6 +279,7 @@ export const run = Effect.fnUntraced(function* (options: Options) {
     outcomes,
     run: releases,
     processes: chosen && new Set(chosen),
+    kept,
     pace,
     rehearsal,
     taken: !full && commitBefore === undefined,

@@ -20,6 +20,7 @@ import type { StoreFailed } from "../runtime/Store.ts"
 import type { Seen } from "../scheduler-unit/AssignmentLog.ts"
 import type * as AssignmentLogStore from "../scheduler-unit/AssignmentLogStore.ts"
 import type { CommittedBatch, LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
+import type { RestoreKept } from "./RestoreKept.ts"
 import type { RestorePace } from "./RestorePace.ts"
 import * as RestoreWriter from "./RestoreWriter.ts"
 
@@ -47,6 +48,7 @@ export interface Options<E> {
   readonly modules: (ids: ReadonlySet<Id.Id>) => Effect.Effect<void, E>
   /** Told what the next entries refer to, before they are in the log. */
   readonly data: (references: ReadonlyArray<DataReference>) => Effect.Effect<void, E>
+  readonly kept: RestoreKept
   readonly pace: RestorePace
   readonly onSlots: (slots: number) => void
 }
@@ -68,13 +70,13 @@ const placeOf = ({ process, slot }: Assignment.Assignment): string => `${process
 
 const placeOfKey = (process: Id.ProcessId, key: Uint8Array): string => `${process} ${Bytes.toHex(key)}`
 
-/** Bytes are windows on the content that they came in: a little that is kept of many would hold all of them. */
-const ownLink = ({ previousRoot, root, owner, signature, ...link }: CommittedBatch["link"]) => ({
-  ...link,
-  previousRoot: Bytes.copy(previousRoot),
-  root: Bytes.copy(root),
-  owner: Bytes.copy(owner),
-  signature: Bytes.copy(signature),
+/** Bytes are windows on the content that they came in: a little that is kept of it would hold all of it. */
+const ownLink = (link: CommittedBatch["link"]) => ({
+  ...link, // in this order: a row is its bytes
+  previousRoot: Bytes.copy(link.previousRoot),
+  root: Bytes.copy(link.root),
+  owner: Bytes.copy(link.owner),
+  signature: Bytes.copy(link.signature),
 })
 const ownEntry = ({ assignment, item, proof, ...entry }: LogEntry): LogEntry => ({
   ...entry,
@@ -89,9 +91,9 @@ const ownEntry = ({ assignment, item, proof, ...entry }: LogEntry): LogEntry => 
 })
 
 /** The batch as it is to be in the store: whole, or what is wanted of it. */
-const partOf = ({ link, entries }: CommittedBatch, wanted: ReadonlyArray<LogEntry>, isChosen: boolean) => ({
-  link: isChosen ? ownLink(link) : link,
-  wanted: isChosen ? wanted.map(ownEntry) : wanted,
+const partOf = ({ link, entries }: CommittedBatch, wanted: ReadonlyArray<LogEntry>) => ({
+  link: ownLink(link),
+  wanted: wanted.map(ownEntry),
   leaves:
     wanted.length === entries.length
       ? undefined
@@ -100,7 +102,7 @@ const partOf = ({ link, entries }: CommittedBatch, wanted: ReadonlyArray<LogEntr
 
 /** Puts batches of the run into the log until there are none. */
 export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
-  const { store, run, processes, readOnly, modules, data, pace, onSlots } = options
+  const { store, run, processes, readOnly, modules, data, kept, pace, onSlots } = options
   const { log } = store
   const verifier = yield* Verifier
   const writer = RestoreWriter.make<StoreFailed>()
@@ -146,7 +148,7 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
       ReadonlyArray<LogEntry>,
     ]) {
       const done = yield* examine(process, entries)
-      pace.keep(process, done)
+      kept.keep(process, done)
       for (const [i, one] of done.entries()) {
         examined.set(placeOf(entries[i]!.assignment), one)
         const { slot } = one.entry
@@ -198,7 +200,7 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
       processes === undefined
         ? batch.entries
         : batch.entries.filter(({ assignment }) => processes.has(assignment.process))
-    const part = partOf(batch, wanted, processes !== undefined)
+    const part = partOf(batch, wanted)
     parts.push(part)
     bytes += weight(wanted) + (part.leaves?.length ?? 0) * leafBytes
     count += wanted.length

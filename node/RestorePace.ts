@@ -7,24 +7,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
-import type * as Follower from "../compute-unit/Follower.ts"
-import type * as Id from "../runtime/Id.ts"
-
-/** Entries that are kept for turns: some commits of the log. What is older is read from the store. */
-const entriesMax = 4_096
-
-/** Bytes of them. */
-const bytesMax = 32 * 1024 * 1024
 
 export interface RestorePace {
-  /** Keeps entries of a process that were examined and follow what was kept of it before. */
-  readonly keep: (process: Id.ProcessId, examined: ReadonlyArray<Follower.Examined>) => void
-  /** Entries that were kept, from a slot on, which are let go; undefined where not all of so many are here. */
-  readonly take: (
-    process: Id.ProcessId,
-    from: number,
-    count: number,
-  ) => ReadonlyArray<Follower.Examined> | undefined
   /** More of the log is durable. */
   readonly logMoved: () => void
   /** All of the log is there that there will be. */
@@ -38,9 +22,6 @@ export interface RestorePace {
 }
 
 export const make = (): RestorePace => {
-  /** By process and slot, oldest first. */
-  const kept = new Map<string, Follower.Examined>()
-  let bytes = 0
   const [moved, idle] = [Latch.makeUnsafe(false), Latch.makeUnsafe(false)]
   /** Whether there is no more log, no more turns. */
   const ended = { log: false, turns: false }
@@ -50,34 +31,7 @@ export const make = (): RestorePace => {
     moved.openUnsafe()
   }
 
-  const keyOf = (process: Id.ProcessId, slot: number): string => `${process} ${slot}`
-  const sizeOf = ({ entry }: Follower.Examined): number => entry.item.length
-  const drop = (key: string): Follower.Examined | undefined => {
-    const found = kept.get(key)
-    if (found !== undefined) bytes -= sizeOf(found)
-    kept.delete(key)
-    return found
-  }
-
-  const isFull = (): boolean => kept.size > entriesMax || bytes > bytesMax
-
   return {
-    keep: (process, examined) => {
-      for (const one of examined) {
-        kept.set(keyOf(process, one.entry.slot), one)
-        bytes += sizeOf(one)
-        while (isFull()) drop(kept.keys().next().value!)
-      }
-    },
-    take: (process, from, count) => {
-      const taken: Array<Follower.Examined> = []
-      for (let slot = from; slot < from + count; slot++) {
-        const one = drop(keyOf(process, slot))
-        if (one === undefined) return undefined
-        taken.push(one)
-      }
-      return taken
-    },
     logMoved: wake,
     logEnded: () => {
       ended.log = true

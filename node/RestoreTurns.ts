@@ -27,6 +27,7 @@ import * as Upgrade from "../runtime/Upgrade.ts"
 import * as Void from "../runtime/Void.ts"
 import type { AssignmentLog } from "../scheduler-unit/AssignmentLog.ts"
 import type { LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
+import type { RestoreKept } from "./RestoreKept.ts"
 import type { RestorePace } from "./RestorePace.ts"
 import type * as RestoreRehearsal from "./RestoreRehearsal.ts"
 import * as RestoreWriter from "./RestoreWriter.ts"
@@ -38,6 +39,7 @@ export interface Options<E> {
   readonly run: ReleaseRun
   /** Those that are restored; unset for all. */
   readonly processes: ReadonlySet<Id.ProcessId> | undefined
+  readonly kept: RestoreKept
   readonly pace: RestorePace
   readonly rehearsal: RestoreRehearsal.RestoreRehearsal
   /** Whether outcomes are taken; otherwise it is only looked what is attested. */
@@ -137,11 +139,12 @@ const spawnedModules = (outcomes: ReadonlyArray<Outcome.Outcome>): ReadonlyArray
 
 /** Takes outcomes out of the archive. Gives the last point that is attested there of each process. */
 export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
-  const { store, log, outcomes, run, processes, pace, rehearsal, taken, needs, onTurns } = options
+  const { store, log, outcomes, run, processes, kept, pace, rehearsal, taken, needs, onTurns } = options
   const points = new Map<Id.ProcessId, Attestation.Point>()
   const engines = new Map<Id.ProcessId, Uint8Array>()
   const attested = new Map<Id.ProcessId, Attestation.Point>()
   const writer = RestoreWriter.make<StoreFailed>()
+  if (!taken) kept.end()
   /** How many turns are taken, and how many of them are durable. */
   let [turns, written] = [0, 0]
 
@@ -167,10 +170,10 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
       Bytes.equal(from.stateRoot, point.stateRoot)
     if (!follows || done === undefined) return undefined
     const made = log.state(process).process
-    const kept = pace.take(process, from.slot + 1, done.length)
+    const found = kept.take(process, from.slot + 1, done.length)
     // What was attested of an entry counts, whatever came out here.
-    const examined = kept?.every(({ entry }, i) => Outcome.inadmissible(done[i]!) === entry.inadmissible)
-      ? kept
+    const examined = found?.every(({ entry }, i) => Outcome.inadmissible(done[i]!) === entry.inadmissible)
+      ? found
       : undefined
     const facts: ReadonlyArray<Facts> =
       examined?.map(({ seen, entry: { upgrade } }) => ({ seen, upgrade })) ??
@@ -276,6 +279,7 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
     listed = next(turns > before || again !== undefined)
   }
   yield* writer.settled
+  kept.end()
   pace.turnsEnded()
   return attested
 })

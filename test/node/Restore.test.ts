@@ -24,6 +24,7 @@ import * as VerifierLocal from "../../identity/VerifierLocal.ts"
 import * as ProvenView from "../../messenger-unit/ProvenView.ts"
 import * as Node from "../../node/Node.ts"
 import * as Restore from "../../node/Restore.ts"
+import * as RestoreKept from "../../node/RestoreKept.ts"
 import * as RestoreLog from "../../node/RestoreLog.ts"
 import * as RestoreMark from "../../node/RestoreMark.ts"
 import * as RestorePace from "../../node/RestorePace.ts"
@@ -794,6 +795,7 @@ describe("Restore of some processes", () => {
           readOnly: false,
           modules: () => Effect.void,
           data: () => Effect.void,
+          kept: RestoreKept.make(),
           pace,
           onSlots: () => {},
         })

@@ -1,15 +1,18 @@
 /** Log and turns of a restore side by side: who waits for whom, what is kept between them, and what a commit holds. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import type { BatchRun } from "../../archive-unit/BatchRun.ts"
+import * as BatchesContent from "../../archive-unit/BatchesContent.ts"
 import type { Listed } from "../../archive-unit/Catalog.ts"
 import type { ArchivedGroup } from "../../archive-unit/TurnsContent.ts"
 import type * as Follower from "../../compute-unit/Follower.ts"
 import * as OutcomeLog from "../../compute-unit/OutcomeLog.ts"
 import { Verifier } from "../../identity/Verifier.ts"
 import * as VerifierLocal from "../../identity/VerifierLocal.ts"
+import * as RestoreKept from "../../node/RestoreKept.ts"
 import * as RestoreLog from "../../node/RestoreLog.ts"
 import * as RestorePace from "../../node/RestorePace.ts"
 import * as RestoreTurns from "../../node/RestoreTurns.ts"
@@ -44,34 +47,35 @@ const logFrom = Effect.fnUntraced(function* (
   const pace = RestorePace.make()
   pace.turnsEnded()
   const held = { modules: () => Effect.void, data: () => Effect.void, onSlots: () => {} }
-  const rest = { run: runOf(batches), processes: undefined, readOnly: true, pace, ...held }
+  const kept = RestoreKept.make()
+  const rest = { run: runOf(batches), processes: undefined, readOnly: true, kept, pace, ...held }
   yield* RestoreLog.restore({ store: opened, ...rest, ...options }).pipe(
     Effect.provideService(Verifier, VerifierLocal.make()),
   )
   return { store, opened }
 })
 
-describe("RestorePace", () => {
+describe("RestoreKept", () => {
   it("gives what was kept, once, and nothing where a slot of it is not here", () => {
-    const pace = RestorePace.make()
-    pace.keep(
+    const kept = RestoreKept.make()
+    kept.keep(
       process,
       [0, 1, 2, 4].map((slot) => examinedAt(slot)),
     )
-    assert.deepStrictEqual(slotsOf(pace.take(process, 0, 2)), [0, 1])
-    assert.isUndefined(pace.take(process, 0, 2))
-    assert.isUndefined(pace.take(process, 2, 3))
+    assert.deepStrictEqual(slotsOf(kept.take(process, 0, 2)), [0, 1])
+    assert.isUndefined(kept.take(process, 0, 2))
+    assert.isUndefined(kept.take(process, 2, 3))
   })
 
   it("keeps 4,096 entries and 32 MiB of them, and lets go of the oldest", () => {
-    const many = RestorePace.make()
+    const many = RestoreKept.make()
     many.keep(
       process,
       Array.from({ length: 4_097 }, (_, slot) => examinedAt(slot)),
     )
     assert.isUndefined(many.take(process, 0, 1))
     assert.lengthOf(many.take(process, 1, 4_096)!, 4_096)
-    const large = RestorePace.make()
+    const large = RestoreKept.make()
     large.keep(
       process,
       Array.from({ length: 5 }, (_, slot) => examinedAt(slot, 8 * 1024 * 1024)),
@@ -80,6 +84,46 @@ describe("RestorePace", () => {
     assert.deepStrictEqual(slotsOf(large.take(process, 1, 4)), [1, 2, 3, 4])
   })
 
+  it("has nothing once no more turns are taken, and keeps nothing after", () => {
+    const kept = RestoreKept.make()
+    kept.keep(process, [examinedAt(0)])
+    kept.end()
+    kept.keep(process, [examinedAt(1)])
+    assert.isUndefined(kept.take(process, 0, 1))
+    assert.isUndefined(kept.take(process, 1, 1))
+  })
+
+  it.live("holds of a process that is never attested its own bytes, and no content that they came in", () =>
+    Effect.gen(function* () {
+      const book = LogBook.make()
+      const [silent, other] = [yield* UnitOver.spawn(book), yield* UnitOver.spawn(book, "other")]
+      for (let i = 0; i < 20; i++)
+        for (const of of [silent, other]) book.write(...(yield* UnitOver.say(of, `Add ${i}`)))
+      const batches = [...(yield* Stream.runCollect(Stream.take(book.service.batches(0), 42)))]
+      const bytes = Result.getOrThrow(BatchesContent.encode(batches))
+      const store = RestoreKept.make()
+      // The other's turns come as soon as they can.
+      const keep: RestoreKept.RestoreKept["keep"] = (of, examined) => {
+        store.keep(of, examined)
+        if (of === other) store.take(of, examined[0]!.entry.slot, examined.length)
+      }
+      const read = Result.getOrThrow(BatchesContent.decode(bytes))
+      yield* logFrom([], { run: runOf(read), kept: { ...store, keep } })
+      const left = store.take(silent, 0, 21)!
+      assert.lengthOf(left, 21)
+      const held = new Set<ArrayBufferLike>()
+      const visit = (value: unknown): void => {
+        if (value instanceof Uint8Array) held.add(value.buffer)
+        else if (typeof value === "object" && value !== null) Object.values(value).forEach(visit)
+      }
+      visit(left.map(({ entry, seen }) => ({ entry, seen })))
+      assert.isFalse(held.has(bytes.buffer))
+      assert.isTrue(left.every(({ entry: { item } }) => item.buffer.byteLength === item.length))
+    }),
+  )
+})
+
+describe("RestorePace", () => {
   it.effect("holds the log while turns can go on, and turns until the log has moved or ended", () =>
     Effect.gen(function* () {
       const pace = RestorePace.make()
@@ -192,6 +236,7 @@ describe("RestoreTurns", () => {
               }),
           },
           processes: undefined,
+          kept: RestoreKept.make(),
           pace,
           rehearsal: { add: () => Effect.void, round: Effect.void, end: Effect.succeed(new Map()) },
           taken: true,
