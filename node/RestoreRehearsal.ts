@@ -29,7 +29,7 @@ export interface Part {
 export interface RestoreRehearsal {
   /**
    * Takes turns into the next round, which begins once they are many and the round before has ended. Those that do not go
-   * on where the process stands end its rehearsal.
+   * on where the process stands end its rehearsal: nothing more of it is run, and the next round closes it.
    */
   readonly add: (part: Part) => Effect.Effect<void>
   /** Begins a round with what was added: it holds the contents that it came in. */
@@ -59,6 +59,8 @@ interface Rehearsed {
   point: Attestation.Point | undefined
   ownBytes: number
   readonly waiting: Array<Part>
+  /** It is closed as soon as nothing runs, and takes up its room until then. */
+  isBroken: boolean
 }
 
 export const make = Effect.fnUntraced(function* (options: Options) {
@@ -66,15 +68,13 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const store = yield* Store
   const sandbox = yield* Sandbox
   const scope = yield* Effect.scope
+  /** All that are in the sandbox or will be in the next round. */
   const open = new Map<Id.ProcessId, Rehearsed>()
-  /** In the sandbox, with those whose rehearsal was broken off. */
-  const opened = new Set<Id.ProcessId>()
   let running: Fiber.Fiber<void> | undefined
 
   const breakOff = (process: Id.ProcessId) =>
     Effect.suspend(() => {
       open.delete(process)
-      opened.delete(process)
       return sandbox.close(process)
     })
 
@@ -83,7 +83,6 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const source = yield* Replay.moduleOf(store, 0, module)
     const engine = group.engines.find(({ slot }) => slot === 0)?.engine ?? group.attestation.engine
     const { term } = group.attestation
-    opened.add(id)
     yield* sandbox.open({ process: id, spawn: examined[0]!.entry.item, term, source, engine })
   })
 
@@ -93,6 +92,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const { from, to } = group.attestation
     if (from.slot < 0) yield* openAt(part)
     for (let at = 0; at < examined.length; at += Limit.turnsPerRunMax) {
+      if (of.isBroken) return false
       const page = examined.slice(at, at + Limit.turnsPerRunMax)
       const ready = yield* Replay.entriesFor(store, page, (slot) => slot === to.slot)
       const evaluated = yield* runTurns(process.id, ready)
@@ -114,7 +114,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const runAll = (process: Id.ProcessId, of: Rehearsed) =>
     Effect.gen(function* () {
       for (const part of of.waiting.splice(0))
-        if (!(yield* engines.provide(runPart(part, of))) || isFull()) return yield* breakOff(process)
+        if (of.isBroken || !(yield* engines.provide(runPart(part, of))) || isFull())
+          return yield* breakOff(process)
     }).pipe(
       Effect.catch(() => breakOff(process)),
       Effect.catchDefect(() => breakOff(process)),
@@ -130,16 +131,18 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const take = (part: Part): void => {
     const { process, examined, group } = part
     const { from, to } = group.attestation
+    // Under which program and engine turns after an upgrade are run is asked of all that is attested.
+    const isPlain = examined.every(({ entry }) => entry.upgrade === undefined)
     if (from.slot < 0) {
-      if (open.size >= processesMax || isFull() || isLeftOut(process.id)) return
-      open.set(process.id, { slot: -1, point: undefined, ownBytes: 0, waiting: [] })
+      if (!isPlain || open.size >= processesMax || isFull() || isLeftOut(process.id)) return
+      open.set(process.id, { slot: -1, point: undefined, ownBytes: 0, waiting: [], isBroken: false })
     }
     const of = open.get(process.id)
     if (of === undefined) return
-    // Under which program and engine turns after an upgrade are run is asked of all that is attested.
-    const isPlain = examined.every(({ entry }) => entry.upgrade === undefined)
-    if (of.slot !== from.slot || !isPlain) open.delete(process.id)
-    else {
+    if (of.isBroken || of.slot !== from.slot || !isPlain) {
+      of.isBroken = true
+      of.waiting.length = 0
+    } else {
       of.slot = to.slot
       of.waiting.push(part)
     }
@@ -153,6 +156,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       }),
     round: Effect.gen(function* () {
       yield* settled
+      const broken = [...open].filter(([, { isBroken }]) => isBroken)
+      yield* Effect.forEach(broken, ([process]) => breakOff(process), { discard: true })
       const all = [...open].filter(([, { waiting }]) => waiting.length > 0)
       running = yield* Effect.forkIn(
         Effect.forEach(all, ([process, of]) => runAll(process, of), { discard: true }),
@@ -165,7 +170,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       yield* settled
       const points = new Map<Id.ProcessId, Attestation.Point>()
       for (const [process, { slot, point }] of open) if (point?.slot === slot) points.set(process, point)
-      yield* Effect.forEach([...opened], breakOff, { discard: true })
+      yield* Effect.forEach([...open.keys()], breakOff, { discard: true })
       return points
     }),
   }
