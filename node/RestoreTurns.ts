@@ -189,11 +189,15 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
 
   let waiting: Array<OutcomeLog.Restored> = []
   let count = 0
-  const modules = new Set<Id.Id>()
+  /** What was found to be needed and is not asked for yet. */
+  const needed = { modules: new Set<Id.Id>(), engines: new Set<Id.Id>() }
+  const fetch = Effect.gen(function* () {
+    yield* needs(needed.modules, needed.engines)
+    needed.modules.clear()
+    needed.engines.clear()
+  })
   const commit = Effect.gen(function* () {
-    const used = new Set([...engines.values()].map(Id.fromBytes))
-    yield* needs(modules, used)
-    modules.clear()
+    yield* fetch
     const [releases, taken] = [waiting, count]
     waiting = []
     count = 0
@@ -225,14 +229,19 @@ export const restore = Effect.fnUntraced(function* <E>(options: Options<E>) {
       yield* arrived(attestation)
       if (log.state(process).nextSlot <= to.slot || !isOfLog(attestation)) continue
       if (to.slot > (attested.get(process)?.slot ?? -1)) attested.set(process, ownPoint(to))
-      for (const module of spawnedModules(archived.outcomes ?? [])) modules.add(module)
+      for (const module of spawnedModules(archived.outcomes ?? [])) needed.modules.add(module)
       const made = taken ? groupOf(archived) : undefined
       if (made === undefined) {
         if (taken && archived.outcomes !== undefined) note(early, attestation)
         continue
       }
       const { group, part } = made
-      if (part !== undefined) yield* rehearsal.add(part)
+      needed.engines.add(Id.fromBytes(attestation.engine))
+      if (part !== undefined) {
+        // A round may begin with it.
+        yield* fetch
+        yield* rehearsal.add(part)
+      }
       groups.push({ index, group })
       count += group.turns.length
       turns += group.turns.length

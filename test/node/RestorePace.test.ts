@@ -7,7 +7,7 @@ import * as Stream from "effect/Stream"
 import type { BatchRun } from "../../archive-unit/BatchRun.ts"
 import * as BatchesContent from "../../archive-unit/BatchesContent.ts"
 import type { Listed } from "../../archive-unit/Catalog.ts"
-import type { ArchivedGroup } from "../../archive-unit/TurnsContent.ts"
+import type { ArchivedGroup, ArchivedRelease } from "../../archive-unit/TurnsContent.ts"
 import type * as Follower from "../../compute-unit/Follower.ts"
 import * as OutcomeLog from "../../compute-unit/OutcomeLog.ts"
 import { Verifier } from "../../identity/Verifier.ts"
@@ -52,7 +52,70 @@ const logFrom = Effect.fnUntraced(function* (
   yield* RestoreLog.restore({ store: opened, ...rest, ...options }).pipe(
     Effect.provideService(Verifier, VerifierLocal.make()),
   )
-  return { store, opened }
+  return { store, opened, kept }
+})
+
+const zero = new Uint8Array(32)
+
+/** A log that was restored, and what is attested of it, a slot at a time. */
+const attestedLog = Effect.fnUntraced(function* (slots: number) {
+  const book = LogBook.make()
+  const of = yield* UnitOver.spawn(book)
+  book.write(...(yield* UnitOver.sayMany(of, "Add", slots - 1)))
+  const batches = [...(yield* Stream.runCollect(Stream.take(book.service.batches(0), 2)))]
+  const { store, opened, kept } = yield* logFrom(batches)
+  const outcomes = yield* Effect.provideService(OutcomeLog.make, Store, store)
+  const rootOf = (slot: number) => Hash.sha256(Bytes.u32(slot))
+  const pointOf = (slot: number) => ({
+    slot,
+    head: slot < 0 ? zero : opened.log.entry(of, slot)!.assignment.head,
+    stateRoot: slot < 0 ? zero : rootOf(slot),
+  })
+  const groupAt = (slot: number, from = pointOf(slot - 1)): ArchivedGroup => ({
+    attestation: { engine: zero, process: of, term: 0, from, to: pointOf(slot), outcomeRoot: zero },
+    outcomes: [{ slot, message: of, error: undefined, fuelUsed: 0n, replies: [], views: [], outbox: [] }],
+  })
+  const releaseOf = (...groups: ReadonlyArray<ArchivedGroup>): ArchivedRelease => ({
+    signatureType: 1044,
+    owner: zero,
+    signature: zero,
+    number: 0,
+    groups,
+  })
+  /** Takes releases, each of which is a content. */
+  const take = (
+    releases: ReadonlyArray<ArchivedRelease>,
+    options: Partial<RestoreTurns.Options<never>>,
+    onRead: (key: string) => void = () => {},
+  ) => {
+    const contents = new Map(
+      releases.map((release, place) => [{ key: String(place) } as Listed, release] as const), // read by key alone
+    )
+    const pace = RestorePace.make()
+    pace.logEnded()
+    return RestoreTurns.restore({
+      store,
+      log: opened.log,
+      outcomes,
+      run: {
+        listed: [...contents.keys()],
+        read: (listed) =>
+          Effect.sync(() => {
+            onRead(listed.key)
+            return [contents.get(listed)!]
+          }),
+      },
+      processes: undefined,
+      kept,
+      pace,
+      rehearsal: { add: () => Effect.void, round: Effect.void, end: Effect.succeed(new Map()) },
+      taken: true,
+      needs: () => Effect.void,
+      onTurns: () => {},
+      ...options,
+    })
+  }
+  return { of, outcomes, pointOf, groupAt, releaseOf, take }
 })
 
 describe("RestoreKept", () => {
@@ -189,64 +252,45 @@ describe("RestoreTurns", () => {
     () =>
       Effect.gen(function* () {
         const slots = 41
-        const book = LogBook.make()
-        const of = yield* UnitOver.spawn(book)
-        book.write(...(yield* UnitOver.sayMany(of, "Add", slots - 1)))
-        const batches = [...(yield* Stream.runCollect(Stream.take(book.service.batches(0), 2)))]
-        const { store, opened } = yield* logFrom(batches)
-        const outcomes = yield* Effect.provideService(OutcomeLog.make, Store, store)
-
-        const rootOf = (slot: number) => Hash.sha256(Bytes.u32(slot))
-        const zero = new Uint8Array(32)
-        const pointOf = (slot: number) => ({
-          slot,
-          head: slot < 0 ? zero : opened.log.entry(of, slot)!.assignment.head,
-          stateRoot: slot < 0 ? zero : rootOf(slot),
-        })
-        const groupAt = (slot: number, from = pointOf(slot - 1)): ArchivedGroup => ({
-          attestation: { engine: zero, process: of, term: 0, from, to: pointOf(slot), outcomeRoot: zero },
-          outcomes: [
-            { slot, message: of, error: undefined, fuelUsed: 0n, replies: [], views: [], outbox: [] },
-          ],
-        })
-        const signed = { signatureType: 1044, owner: zero, signature: zero }
-        const releaseOf = (...groups: ReadonlyArray<ArchivedGroup>) => ({ ...signed, number: 0, groups })
+        const { of, outcomes, pointOf, groupAt, releaseOf, take } = yield* attestedLog(slots)
         // Says of every slot that it follows another state; of slot 10 alone it has what follows.
         const odd = Array.from({ length: slots - 1 }, (_, i) =>
           i === 9 ? groupAt(10) : groupAt(i + 1, { ...pointOf(i), stateRoot: zero }),
         )
-        const contents = new Map(
-          [releaseOf(...odd), ...Array.from({ length: slots }, (_, slot) => releaseOf(groupAt(slot)))]
-            .filter((_, place) => place !== 11)
-            .map((release, place) => [{ key: String(place) } as Listed, release] as const), // read by key alone
-        )
+        const releases = [
+          releaseOf(...odd),
+          ...Array.from({ length: slots }, (_, slot) => releaseOf(groupAt(slot))),
+        ].filter((_, place) => place !== 11)
         const reads: Array<string> = []
-        const pace = RestorePace.make()
-        pace.logEnded()
-        yield* RestoreTurns.restore({
-          store,
-          log: opened.log,
-          outcomes,
-          run: {
-            listed: [...contents.keys()],
-            read: (listed) =>
-              Effect.sync(() => {
-                reads.push(listed.key)
-                return [contents.get(listed)!]
-              }),
-          },
-          processes: undefined,
-          kept: RestoreKept.make(),
-          pace,
-          rehearsal: { add: () => Effect.void, round: Effect.void, end: Effect.succeed(new Map()) },
-          taken: true,
-          needs: () => Effect.void,
-          onTurns: () => {},
-        })
+        yield* take(releases, {}, (key) => reads.push(key))
         assert.strictEqual(outcomes.point(of).slot, slots - 1)
         // Slots 0 to 9, each with a look at it that gives nothing but for the last; then sixteen that give nothing.
         assert.strictEqual(reads.filter((key) => key === "0").length, 1 + 10 + 16)
         assert.strictEqual(reads.length, 1 + 10 + 16 + slots - 1)
       }),
+  )
+
+  it.live("has asked for the engine of turns before they are rehearsed", () =>
+    Effect.gen(function* () {
+      const { groupAt, releaseOf, take } = yield* attestedLog(3)
+      const asked = new Set<Id.Id>()
+      const ready: Array<boolean> = []
+      yield* take(
+        [0, 1, 2].map((slot) => releaseOf(groupAt(slot))),
+        {
+          needs: (_, engines) =>
+            Effect.sync(() => {
+              for (const engine of engines) asked.add(engine)
+            }),
+          rehearsal: {
+            add: ({ group }) =>
+              Effect.sync(() => void ready.push(asked.has(Id.fromBytes(group.attestation.engine)))),
+            round: Effect.void,
+            end: Effect.succeed(new Map()),
+          },
+        },
+      )
+      assert.deepStrictEqual(ready, [true, true, true])
+    }),
   )
 })
