@@ -244,7 +244,8 @@ export const run = Effect.fnUntraced(function* (options: Options) {
   say({ phase: "log", pieces: piecesOf(listed), bytesAll: bytesOf(listed) })
 
   const outcomes = yield* OutcomeLog.make
-  // Once turns may have been run again, nothing is put between them and what was taken before. Without a key none is.
+  // Once turns may have been run again and written, nothing is put between them and what was taken before. Without a key
+  // none is.
   const commitBefore = readOnly ? undefined : ArchiveQueue.restoredCommit(store)
   const kept = RestoreKept.make()
   const pace = RestorePace.make()
@@ -297,8 +298,9 @@ export const run = Effect.fnUntraced(function* (options: Options) {
   }
   const rehearsed = yield* rehearsal.end
 
-  // What is run again from here on is new to the archive, all before it came from there: known before anything is run.
-  // A restore that goes on may have found more batches; they came from there too.
+  // What is written of turns that are run from here on is new to the archive, all before it came from there: known before
+  // any is. Of a rehearsal nothing is written. A restore that goes on may have found more batches; they came from there
+  // too.
   yield* store.commit([
     ArchiveQueue.restored((log.last()?.number ?? -1) + 1, commitBefore ?? outcomes.nextRelease()),
   ])
