@@ -6,15 +6,18 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as ComputeUnitLocal from "../compute-unit/ComputeUnitLocal.ts"
 import type { EngineStore } from "../compute-unit/EngineStore.ts"
+import * as Follower from "../compute-unit/Follower.ts"
 import * as OutcomeLog from "../compute-unit/OutcomeLog.ts"
 import * as Replay from "../compute-unit/Replay.ts"
 import { Sandbox } from "../compute-unit/Sandbox.ts"
 import * as SnapshotLog from "../compute-unit/SnapshotLog.ts"
 import * as TurnRunner from "../compute-unit/TurnRunner.ts"
 import { Signer } from "../identity/Signer.ts"
+import * as Admission from "../runtime/Admission.ts"
 import type * as Attestation from "../runtime/Attestation.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import type * as Id from "../runtime/Id.ts"
+import * as Limit from "../runtime/Limit.ts"
 import type { AssignmentLog } from "../scheduler-unit/AssignmentLog.ts"
 import { SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
 
@@ -114,14 +117,28 @@ export const check = Effect.fnUntraced(function* (options: Options) {
     const to = rehearsed.get(process)
     return to?.slot === slot && Bytes.equal(to.head, head) && Bytes.equal(to.stateRoot, stateRoot)
   }
+  /** What was rehearsed came out of a content: that the log which is stored is the same is seen from its links alone. */
+  const walk = Effect.fnUntraced(function* (process: Id.ProcessId, to: Attestation.Point) {
+    let link: ReturnType<typeof Follower.checkLink> = Admission.emptyLog
+    while (link.nextSlot <= to.slot) {
+      const limit = Math.min(Limit.turnsPerRunMax, to.slot + 1 - link.nextSlot)
+      const entries = yield* still.log(process, link.nextSlot, limit)
+      if (entries.length === 0) throw new Follower.ChainBroken(link.nextSlot, "it is missing")
+      for (const entry of entries) link = Follower.checkLink(process, link, entry)
+    }
+    if (!Bytes.equal(link.head, to.head))
+      throw new Follower.ChainBroken(to.slot, "its head is not the one that was attested")
+  })
   return yield* Effect.forEach(log.processes(), ({ process, nextSlot }) =>
     Effect.gen(function* () {
       const point = outcomes.point(process)
       const { slot, stateRoot } = point
       const opened =
-        slot < 0 || stuck.has(process) || isRehearsed(process, point)
+        slot < 0 || stuck.has(process)
           ? undefined
-          : yield* engines.provide(replay(process)).pipe(
+          : yield* (
+              isRehearsed(process, point) ? walk(process, point) : engines.provide(replay(process))
+            ).pipe(
               Effect.as(undefined),
               // A sandbox that died is no state that differs, but nothing was seen to be equal either.
               Effect.catch(({ message }) => Effect.succeed(message)),

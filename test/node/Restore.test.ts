@@ -34,7 +34,7 @@ import * as Assign from "../../runtime/Assign.ts"
 import * as Batch from "../../runtime/Batch.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import * as Hash from "../../runtime/Hash.ts"
-import type * as Id from "../../runtime/Id.ts"
+import * as Id from "../../runtime/Id.ts"
 import * as Message from "../../runtime/Message.ts"
 import * as Module from "../../runtime/Module.ts"
 import * as Outcome from "../../runtime/Outcome.ts"
@@ -574,6 +574,36 @@ describe("Restore of a log written by hand", () => {
         const isArchived = signatures(yield* outcomesOf(probe.store)).map((one) => known.has(one))
         assert.strictEqual(isArchived.lastIndexOf(true), taken - 1)
         assert.isFalse(isArchived.slice(0, taken).includes(false))
+      }),
+    ),
+  )
+
+  it.live("finds what the store has damaged of a log whose turns were run before it was written", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { archive } = yield* archived(all.filter((one) => !contents.snapshots.includes(one)))
+        const probe = StoreProbe.make()
+        const of = Bytes.toHex(Id.toBytes(ids.ticking))
+        let bent = 0
+        // Turns are not run any more once it is known where archiving goes on.
+        probe.after = (tables) =>
+          Effect.suspend(() => {
+            if (!tables.includes("archive-state") || bent > 0) return Effect.void
+            const [, row] = StoreCopy.rows(probe.store, "assignment").filter(({ key }) =>
+              Bytes.toHex(key).includes(of),
+            )
+            bent += 1
+            // The proof of it, which is none, follows the end of its item.
+            return StoreCopy.flip(probe.store, row!, (row!.value.length - 9) * 8)
+          })
+        const { report } = yield* restore(archive, {}, probe.store)
+        assert.strictEqual(bent, 1)
+        for (const { process, equal, detail } of report.processes)
+          if (process !== ids.ticking) assert.deepStrictEqual([equal, detail], [true, undefined])
+          else {
+            assert.isFalse(equal)
+            assert.include(detail, "slot 1: the item or its proof is not the one that was assigned")
+          }
       }),
     ),
   )
