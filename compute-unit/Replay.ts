@@ -22,7 +22,7 @@ import { Store } from "../runtime/Store.ts"
 import { type LogEntry, SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
 import * as Follower from "./Follower.ts"
 import type { OutcomeLog } from "./OutcomeLog.ts"
-import { Sandbox } from "./Sandbox.ts"
+import { type Opening, Sandbox } from "./Sandbox.ts"
 import * as Snapshot from "./Snapshot.ts"
 import type { SnapshotLog } from "./SnapshotLog.ts"
 import type { Ready, TurnRunner } from "./TurnRunner.ts"
@@ -68,6 +68,14 @@ export const moduleOf = (
     const what = source === undefined ? "is not stored here" : "is damaged here"
     return Effect.fail(new Stuck({ slot, detail: `module ${module} ${what}; upload it and start again` }))
   })
+
+/** Makes a process as it is before slot 0. */
+export const openFirst = (
+  store: Store["Service"],
+  sandbox: Sandbox["Service"],
+  { id: process, module }: Process.Process,
+  opening: Pick<Opening, "spawn" | "term" | "engine">,
+) => Effect.flatMap(moduleOf(store, 0, module), (source) => sandbox.open({ ...opening, process, source }))
 
 /** Entries ready for a sandbox, which needs the code of each module that a process goes over to. */
 export const entriesFor = (
@@ -170,11 +178,10 @@ export const make = Effect.fnUntraced(function* (
     return undefined
   })
 
-  const fromBeginning = Effect.fnUntraced(function* ({ process: { id, module }, first }: Spawned) {
-    const source = yield* moduleOf(store, 0, module)
+  const fromBeginning = Effect.fnUntraced(function* ({ process, first }: Spawned) {
     const { item: spawn, assignment } = first
-    const engine = outcomes.engines(id).get(0) ?? outcomes.attested(id, 0)?.engine
-    yield* sandbox.open({ process: id, spawn, term: assignment.term, source, engine })
+    const engine = outcomes.engines(process.id).get(0) ?? outcomes.attested(process.id, 0)?.engine
+    yield* openFirst(store, sandbox, process, { spawn, term: assignment.term, engine })
     return { log: Admission.emptyLog, ownBytes: 0 }
   })
 

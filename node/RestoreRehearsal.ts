@@ -78,13 +78,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       return sandbox.close(process)
     })
 
-  const openAt = Effect.fnUntraced(function* ({ process, examined, group }: Part) {
-    const { id, module } = process
-    const source = yield* Replay.moduleOf(store, 0, module)
-    const engine = group.engines.find(({ slot }) => slot === 0)?.engine ?? group.attestation.engine
-    const { term } = group.attestation
-    yield* sandbox.open({ process: id, spawn: examined[0]!.entry.item, term, source, engine })
-  })
+  const openAt = ({ process, examined, group: { attestation, engines: since } }: Part) => {
+    const engine = since.find(({ slot }) => slot === 0)?.engine ?? attestation.engine
+    const spawn = examined[0]!.entry.item
+    return Replay.openFirst(store, sandbox, process, { spawn, term: attestation.term, engine })
+  }
 
   /** Runs one attestation's turns; whether they lead where it says. */
   const runPart = Effect.fnUntraced(function* (part: Part, of: Rehearsed) {
