@@ -6,6 +6,7 @@
  * It travels beside the item, in the batch. Opening it is hashing; whether the signatures are good and whether the
  * receiver believes the signers is asked by who opens it.
  */
+import * as Data from "effect/Data"
 import * as Result from "effect/Result"
 import * as Attestation from "./Attestation.ts"
 import type * as Batch from "./Batch.ts"
@@ -61,6 +62,14 @@ const kindAt = 1 + 8 + 4
 const point = (at: Attestation.Point): Uint8Array =>
   Bytes.concat([Bytes.u64(at.slot + 1), at.head, at.stateRoot])
 
+const encodeWitness = (witness: Witness): ReadonlyArray<Uint8Array> => [
+  Bytes.u16(witness.index),
+  Merkle.encodePath(witness.path),
+  Bytes.u16(witness.signatureType),
+  Bytes.block(witness.owner),
+  Bytes.block(witness.signature),
+]
+
 export const encode = (proof: OutboxProof): Uint8Array => {
   const { attestation } = proof
   return Bytes.concat([
@@ -80,13 +89,7 @@ export const encode = (proof: OutboxProof): Uint8Array => {
     point(attestation.to),
     attestation.outcomeRoot,
     Bytes.u8(proof.witnesses.length),
-    ...proof.witnesses.flatMap((witness) => [
-      Bytes.u16(witness.index),
-      Merkle.encodePath(witness.path),
-      Bytes.u16(witness.signatureType),
-      Bytes.block(witness.owner),
-      Bytes.block(witness.signature),
-    ]),
+    ...proof.witnesses.flatMap(encodeWitness),
   ])
 }
 
@@ -149,6 +152,44 @@ export const decode = (bytes: Uint8Array): Result.Result<OutboxProof, string> =>
 /** The kind that a proof claims, without a look at the rest; `undefined` where it claims none. */
 export const kindOf = (bytes: Uint8Array): Outcome.OutboxEntry["kind"] | undefined =>
   kinds[bytes[kindAt] ?? -1]
+
+/** Proofs that do not make one. */
+export class NotMerged extends Data.TaggedError("NotMerged")<{
+  readonly reason: "no proof" | "other claim" | "too many witnesses"
+  /** Of the proofs that were given, the first that does not go with those before it. */
+  readonly index: number
+}> {
+  override get message(): string {
+    switch (this.reason) {
+      case "no proof":
+        return "there is nothing to merge"
+      case "other claim":
+        return `proof ${this.index} says something else than the first; merge what units say of the same attestation`
+      case "too many witnesses":
+        return `with proof ${this.index} there are more than ${Limit.witnessesPerProofMax} witnesses; leave some out`
+    }
+  }
+}
+
+/**
+ * One proof with the witnesses of all, where they say the same of the same entry. What is there twice is taken once, and
+ * the order of witnesses is that of their bytes: it does not matter who gathered what first.
+ */
+export const merge = (proofs: ReadonlyArray<OutboxProof>): Result.Result<OutboxProof, NotMerged> => {
+  const [first] = proofs
+  if (first === undefined) return Result.fail(new NotMerged({ reason: "no proof", index: 0 }))
+  const claim = encode({ ...first, witnesses: [] })
+  const witnesses = new Map<string, Witness>()
+  for (const [index, proof] of proofs.entries()) {
+    if (!Bytes.equal(encode({ ...proof, witnesses: [] }), claim))
+      return Result.fail(new NotMerged({ reason: "other claim", index }))
+    for (const one of proof.witnesses) witnesses.set(Bytes.toHex(Bytes.concat(encodeWitness(one))), one)
+    if (witnesses.size > Limit.witnessesPerProofMax)
+      return Result.fail(new NotMerged({ reason: "too many witnesses", index }))
+  }
+  const inOrder = [...witnesses].toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return Result.succeed({ ...first, witnesses: inOrder.map(([, witness]) => witness) })
+}
 
 /** Checks every hash from the item up to the signed roots; the failure names the first step that does not hold. */
 export const open = (item: Item.Item, proof: OutboxProof): Result.Result<Opened, string> => {

@@ -209,6 +209,92 @@ describe("OutboxProof", () => {
   })
 })
 
+describe("proofs that are merged", () => {
+  const units = ["a", "b", "c"].map((name) => Identity.fromSeed(hash(name), SignatureType.mlDsa44))
+  const of = (...some: ReadonlyArray<Identity.Identity>) => Emitted.emit(turn, some)[0]!
+  const proofs = units.map((unit) => of(unit).proof)
+  const merged = (...some: ReadonlyArray<Proof>) =>
+    Bytes.toHex(encoded(Result.getOrThrow(OutboxProof.merge(some))))
+  const refused = (...some: ReadonlyArray<Proof>) => Result.getOrThrow(Result.flip(OutboxProof.merge(some)))
+
+  it("have the witnesses of all, and are believed for each of them", () => {
+    const all = Result.getOrThrow(OutboxProof.merge(proofs))
+    assert.strictEqual(all.witnesses.length, 3)
+    const { message } = of(units[0]!)
+    const voucher = Effect.runSync(Voucher.ofMessage(VerifierLocal.make(), message, encoded(all)))
+    if (!("proven" in voucher)) throw new Error("it is not proven")
+    assert.sameMembers(
+      [...voucher.proven.attestors],
+      units.map(({ address }) => address),
+    )
+  })
+
+  it("are the same in whatever order and grouping they come, and whatever comes twice", () => {
+    const [a, b, c] = proofs as [Proof, Proof, Proof]
+    const all = merged(a, b, c)
+    for (const order of [
+      [a, c, b],
+      [b, a, c],
+      [b, c, a],
+      [c, a, b],
+      [c, b, a],
+    ])
+      assert.strictEqual(merged(...order), all)
+    const both = Result.getOrThrow(OutboxProof.merge([a, b]))
+    assert.strictEqual(merged(both, c), all)
+    assert.strictEqual(merged(c, both, a, both, b), all)
+    assert.strictEqual(merged(a, a), Bytes.toHex(encoded(a)))
+  })
+
+  it("keep both of two signatures of one unit: which of them is good is not looked at here", () => {
+    const [a] = proofs as [Proof]
+    const forged = {
+      ...a,
+      witnesses: a.witnesses.map((one) => ({ ...one, signature: flip(one.signature, 0) })),
+    }
+    assert.strictEqual(Result.getOrThrow(OutboxProof.merge([forged, a])).witnesses.length, 2)
+  })
+
+  it("have to say the same of the same entry, in every field, and the first that does not is named", () => {
+    const [a, b] = proofs as [Proof, Proof]
+    const others: ReadonlyArray<Partial<Proof>> = [
+      { slot: 7 },
+      { index: 1 },
+      { kind: "timer" },
+      { pair: 4 },
+      { due: 1 },
+      { entryPath: a.entryPath.with(0, hash("other")) },
+      { bodyHash: hash("other") },
+      { outcomePath: a.outcomePath.with(15, hash("other")) },
+      { attestation: { ...a.attestation, outcomeRoot: hash("other") } },
+      { attestation: { ...a.attestation, engine: hash("other") } },
+      { attestation: { ...a.attestation, to: { ...a.attestation.to, stateRoot: hash("other") } } },
+    ]
+    for (const other of others)
+      assert.deepInclude(refused(a, b, { ...b, ...other }, b), {
+        _tag: "NotMerged",
+        reason: "other claim",
+        index: 2,
+      })
+    assert.deepInclude(refused(), { reason: "no proof", index: 0 })
+  })
+
+  it(`have ${Limit.witnessesPerProofMax} witnesses at most`, () => {
+    const [a] = proofs as [Proof]
+    const [witness] = a.witnesses
+    const many = Array.from({ length: Limit.witnessesPerProofMax + 1 }, (_, index) => ({
+      ...a,
+      witnesses: [{ ...witness!, index }],
+    }))
+    const most = Result.getOrThrow(OutboxProof.merge(many.slice(1)))
+    assert.strictEqual(most.witnesses.length, Limit.witnessesPerProofMax)
+    assert.deepInclude(refused(...many), {
+      reason: "too many witnesses",
+      index: Limit.witnessesPerProofMax,
+    })
+  })
+})
+
 describe("an outbox item with its proof", () => {
   const verifier = VerifierLocal.make()
   const examine = (item: Item.Item, proof: Uint8Array) =>

@@ -48,16 +48,18 @@ const rushes = 0.3
 const name = ({ source, slot, index }: Pick<Emitted, "source" | "slot" | "index">): string =>
   `${source} ${slot} ${index}`
 
-/** The proof with the most signatures that proofs of several units make. */
-export const merge = (proofs: Iterable<Uint8Array>): Uint8Array => {
-  const groups = new Map<string, Array<OutboxProof.OutboxProof>>()
+/** The proof with the most signatures that proofs of several units make: one of them may say something else. */
+const merge = (proofs: Iterable<Uint8Array>): Uint8Array => {
+  const merged: Array<OutboxProof.OutboxProof> = []
   for (const bytes of proofs) {
     const proof = Result.getOrThrow(OutboxProof.decode(bytes))
-    const said = Bytes.toHex(OutboxProof.encode({ ...proof, witnesses: [] }))
-    groups.set(said, [...(groups.get(said) ?? []), proof])
+    const both = merged.map((one) => OutboxProof.merge([one, proof]))
+    const at = both.findIndex(Result.isSuccess)
+    if (at < 0) merged.push(proof)
+    else merged[at] = Result.getOrThrow(both[at]!)
   }
-  const [most] = [...groups.values()].toSorted((a, b) => b.length - a.length)
-  return OutboxProof.encode({ ...most![0]!, witnesses: most!.flatMap(({ witnesses }) => witnesses) })
+  const [most] = merged.toSorted((a, b) => b.witnesses.length - a.witnesses.length)
+  return OutboxProof.encode(most!)
 }
 
 export class Courier {
