@@ -140,6 +140,7 @@ export const atSnapshot = Effect.fnUntraced(function* <E>(
     nextSlot: slot + 1,
     head: to.head,
     timestamp: last.assignment.timestamp,
+    authority: zero!.log.authority && metadata.authority,
     pairs: counters(metadata.received),
     cron: counters(metadata.cron),
   }

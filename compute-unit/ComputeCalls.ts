@@ -107,6 +107,7 @@ const opening: Codec.Codec<ViewProof.Opening> = Codec.struct({
     received: Codec.hash,
     cron: Codec.hash,
     timers: Codec.hash,
+    authority: Codec.hash,
   }),
   memory: Codec.optional(Codec.struct({ wasmPages: Codec.u32, root: Codec.hash, globals: Codec.block })),
   views: Codec.count,

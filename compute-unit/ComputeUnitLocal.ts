@@ -66,6 +66,7 @@ const newestOf = ({ nextSlot, timestamp, head }: Admission.LogState): Entry => (
   inadmissible: undefined,
   pair: undefined,
   cron: undefined,
+  authority: undefined,
   upgrade: undefined,
   root: false,
 })

@@ -18,6 +18,7 @@ import * as Void from "../runtime/Void.ts"
 import type { Answer, Query } from "./ComputeUnit.ts"
 import type * as Emission from "./Emission.ts"
 import * as Metadata from "./Metadata.ts"
+import * as PlainOutput from "./PlainOutput.ts"
 import * as ProcessState from "./ProcessState.ts"
 import type { Entry, Evaluated, Inspected, Upgrade } from "./Sandbox.ts"
 import type { Invalid } from "./SandboxThread.ts"
@@ -83,10 +84,12 @@ const changeOf = (
 }
 
 /** Notes what admission let in; true of every admissible slot, whatever its turn comes to. */
-const receive = (metadata: Metadata.Metadata, message: Message.Message, { pair, cron }: Entry): void => {
+const receive = (metadata: Metadata.Metadata, message: Message.Message, entry: Entry): void => {
+  const { pair, cron, authority } = entry
   metadata.timers.delete(message.id)
   if (pair !== undefined) metadata.received.set(message.from, pair)
   if (cron !== undefined) metadata.cron.set(cron.name, cron.count)
+  if (authority !== undefined) metadata.authority = authority
 }
 
 type Ran = Pick<Evaluated, "outcome" | "trace">
@@ -97,6 +100,21 @@ const undone = (slot: number, message: Id.Id, error: Outcome.TurnError | undefin
   outcome: { slot, message, error, fuelUsed: 0n, ...nothing },
   trace: { console: [], stack: undefined },
 })
+
+/** The policy has changed, which is no business of the program: the message is answered `null` in its stead. */
+const acknowledge = (state: State, message: Message.Message, entry: Entry): Ran => {
+  const { process, metadata } = state
+  const reply = { to: message.id, value: "null" }
+  const said = PlainOutput.answerTo(reply, inputOf(state, message, entry))
+  const change = changeOf(process.id, entry.head, { replies: [], views: [], outbox: said })
+  if (typeof change === "string") throw new Error(change) // an answer's tags are bounded
+  const outbox = Metadata.apply(metadata, change)
+  const outcome = { slot: entry.slot, message: message.id, error: undefined, fuelUsed: 0n }
+  return {
+    outcome: { ...outcome, ...nothing, replies: [reply], outbox },
+    trace: { console: [], stack: undefined },
+  }
+}
 
 /** Errors that a guest wrote to its console, with the author's own files and lines. */
 const inAuthorsPlaces = ({ source }: State, lines: Turn.TurnResult["console"]): Turn.TurnResult["console"] =>
@@ -240,6 +258,7 @@ export const evaluate = (machine: Turn.Machine, state: State, entry: Entry, more
     if (entry.void !== undefined)
       return undone(entry.slot, message.id, { reason: "void", message: entry.void })
     if (entry.drop !== undefined) return drop(entry.drop, machine, state, message, entry, more)
+    if (entry.authority !== undefined) return acknowledge(state, message, entry)
     if (memory instanceof Turn.Memory) return run(machine, state, memory, message, entry, more)
     const { detail, file, line, column } = memory
     return undone(entry.slot, message.id, {

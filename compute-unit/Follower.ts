@@ -117,6 +117,7 @@ const admitted = (
   const { message, voucher } = candidate
   const made = verdict(log, candidate, entry.assignment, before)
   const next = Result.isSuccess(made) ? made.success : { ...log, nextSlot: slot + 1, timestamp }
+  const isChanged = Result.isSuccess(made) && log.process !== undefined && next.authority !== log.authority
   const good = Result.isSuccess(voucher) ? voucher.success : undefined
   const proven = good !== undefined && "proven" in good ? good.proven : undefined
   const cron =
@@ -133,6 +134,7 @@ const admitted = (
       void: proven?.kind === "void" ? Void.read(message)?.reason : undefined,
       drop: Result.isSuccess(made) && log.process ? dropBy(log.process, candidate) : undefined,
       cron: cron && { name: cron.cron.name, count: cron.count },
+      authority: isChanged ? next.authority : undefined,
       upgrade: Result.isSuccess(made) && log.process ? Upgrade.read(log.process, message) : undefined,
     },
     log: { ...next, head },
@@ -225,7 +227,7 @@ export const recall = (
   const message = read(entry)
   const proof = entry.proof.length === 0 ? undefined : Result.getOrUndefined(OutboxProof.decode(entry.proof))
   const made = log.process ?? Result.getOrUndefined(Process.fromSpawn(message))
-  const attestors = made?.authority.units ?? []
+  const attestors = (log.authority ?? made?.authority)?.units ?? []
   const voucher: Voucher.Voucher =
     proof !== undefined
       ? {

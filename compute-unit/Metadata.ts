@@ -2,6 +2,7 @@
  * Metadata: what decides a process's future besides its memory (spec 04 §4). It is part of the state root, so two
  * units that differ in it differ visibly.
  */
+import * as Authority from "../runtime/Authority.ts"
 import type { OutboxEntry } from "../runtime/Outcome.ts"
 import * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
@@ -10,7 +11,7 @@ import * as Counts from "./Counts.ts"
 import { ViewTree } from "./ViewTree.ts"
 
 export interface Metadata {
-  /** Commits to the spawn message, and so to owner, Authority and limits. */
+  /** Commits to the spawn message, and so to owner, first Authority and limits. */
   readonly spawn: Uint8Array
   /** The module in force: that of the spawn, until an upgrade. */
   module: Id.Id
@@ -23,11 +24,18 @@ export interface Metadata {
   readonly cron: Map<string, number>
   /** Timers set and not yet gone off: item id to due time in ms. */
   readonly timers: Map<Id.Id, number>
+  /** Whom it believes from the next slot on. */
+  authority: Authority.InForce
   /** Published views: name to JSON text. */
   readonly views: Map<string, string>
 }
 
-export const initial = (spawn: Uint8Array, module: Id.Id, term: number): Metadata => ({
+export const initial = (
+  spawn: Uint8Array,
+  module: Id.Id,
+  term: number,
+  authority: Authority.Authority,
+): Metadata => ({
   spawn,
   module,
   term,
@@ -35,6 +43,7 @@ export const initial = (spawn: Uint8Array, module: Id.Id, term: number): Metadat
   received: new Map(),
   cron: new Map(),
   timers: new Map(),
+  authority: { ...authority, since: 0 },
   views: new Map(),
 })
 
@@ -63,6 +72,7 @@ const headOf = (metadata: Metadata, handles: Uint8Array): ViewProof.MetadataHead
   received: Counts.hash(metadata.received),
   cron: Counts.hash(metadata.cron),
   timers: Counts.hash(metadata.timers),
+  authority: Authority.hash(metadata.authority),
 })
 
 export const hash = (metadata: Metadata, handles: Uint8Array): Uint8Array =>

@@ -123,7 +123,7 @@ export const make = Effect.fnUntraced(function* (
   const logAt = Effect.fnUntraced(function* (
     { process, first }: Spawned,
     { slot, head }: Attestation.Point,
-    { term, received, cron }: Snapshot.Snapshot["metadata"],
+    { term, received, cron, authority }: Snapshot.Snapshot["metadata"],
   ) {
     const { assignment } = slot === 0 ? first : yield* entryAt(process.id, slot)
     if (assignment.slot !== slot || !Bytes.equal(assignment.head, head))
@@ -136,6 +136,7 @@ export const make = Effect.fnUntraced(function* (
       nextSlot: slot + 1,
       head,
       timestamp: assignment.timestamp,
+      authority: admitted ? authority : undefined,
       pairs: HashMap.fromIterable(received),
       cron: HashMap.fromIterable(cron),
     }

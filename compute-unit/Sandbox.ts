@@ -5,6 +5,7 @@
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
+import type * as Authority from "../runtime/Authority.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import type * as Drop from "../runtime/Drop.ts"
 import type * as Id from "../runtime/Id.ts"
@@ -42,6 +43,8 @@ export interface Entry {
   readonly drop?: Drop.Dropped | undefined
   /** Count of the cron that it is, where it is one. */
   readonly cron: { readonly name: string; readonly count: number } | undefined
+  /** Set where it is its owner's word whom the process believes from the next slot on. */
+  readonly authority: Authority.InForce | undefined
   /** Set where it is its owner's word that the process goes on as another program (spec 04 §9). */
   readonly upgrade: Upgrade | undefined
   /** Whether the state root after it is wanted. */

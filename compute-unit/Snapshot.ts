@@ -1,13 +1,14 @@
 /**
  * Snapshot: a process after a slot, as bytes from which it goes on in any thread and on any machine (spec 04 §8).
  *
- *     "heddle/snapshot/1" | process | u64 slot | engine | metadata | memory       under zstd
+ *     "heddle/snapshot/2" | process | u64 slot | engine | metadata | memory       under zstd
  *
  * Memory is the pages that differ from the boot image of its module. Nothing in a snapshot is believed: whoever takes
  * it up computes its state root and compares that with the one attested.
  */
 import zlib from "node:zlib"
 import * as Result from "effect/Result"
+import type * as Authority from "../runtime/Authority.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
@@ -24,7 +25,7 @@ export interface Snapshot {
   readonly memory: Difference | undefined
 }
 
-const domain = Bytes.block(Bytes.fromText("heddle/snapshot/1"))
+const domain = Bytes.block(Bytes.fromText("heddle/snapshot/2"))
 
 /** All that a snapshot can hold: full memory and every view and counter, with room. */
 const bytesMax = 1.25 * Limit.memoryPagesMax * 65_536
@@ -41,6 +42,13 @@ const writeMap = <V>(map: ReadonlyMap<string, V>, value: (of: V) => Uint8Array):
   ...[...map].flatMap(([key, of]) => [Bytes.block(Bytes.fromText(key)), value(of)]),
 ]
 
+const writeAuthority = ({ since, quorum, units }: Authority.InForce): Array<Uint8Array> => [
+  Bytes.u64(since),
+  Bytes.u64(quorum),
+  Bytes.u32(units.length),
+  ...units.map(Id.toBytes),
+]
+
 const writeMemory = ({ wasmPages, globals, pages }: Difference): Array<Uint8Array> => [
   Bytes.u32(wasmPages),
   Bytes.block(globals),
@@ -50,7 +58,7 @@ const writeMemory = ({ wasmPages, globals, pages }: Difference): Array<Uint8Arra
 
 /** Writes a snapshot. */
 export const encode = ({ process, slot, engine, metadata, memory }: Snapshot): Uint8Array => {
-  const { spawn, module, term, sent, received, cron, timers, views } = metadata
+  const { spawn, module, term, sent, received, cron, timers, authority, views } = metadata
   const parts = [
     domain,
     Id.toBytes(process),
@@ -60,6 +68,7 @@ export const encode = ({ process, slot, engine, metadata, memory }: Snapshot): U
     Id.toBytes(module),
     Bytes.u64(term),
     ...[sent, received, cron, timers].flatMap((map) => writeMap(map, Bytes.u64)),
+    ...writeAuthority(authority),
     ...writeMap(views, (json) => Bytes.block(Bytes.fromText(json))),
     ...(memory === undefined ? [Bytes.u8(0)] : [Bytes.u8(1), ...writeMemory(memory)]),
   ]
@@ -76,6 +85,13 @@ const readText = (reader: Bytes.Reader): string => {
   const text = Bytes.toText(reader.block())
   if (text === undefined) throw new Malformed("a text is not UTF-8")
   return text
+}
+
+const readAuthority = (reader: Bytes.Reader): Authority.InForce => {
+  const [since, quorum, count] = [reader.count(), reader.count(), reader.u32()]
+  if (count > Limit.tagsMax) throw new Malformed(`${count} units of a policy are too many`)
+  const units = Array.from({ length: count }, () => Id.fromBytes(Bytes.copy(reader.take(32))))
+  return { since, quorum, units }
 }
 
 /** Its pages lie in the bytes that are read: a memory made of them has copies of its own. */
@@ -103,10 +119,11 @@ const read = (reader: Bytes.Reader): Snapshot => {
   const head = { spawn: hash(), module: Id.fromBytes(hash()), term: reader.count() }
   const counts = () => readMap(reader, () => reader.count()) as Map<Id.Id, number> // keys that are no ids lead to another root
   const maps = { sent: counts(), received: counts(), cron: counts(), timers: counts() }
+  const authority = readAuthority(reader)
   const views = readMap(reader, () => readText(reader))
   const memory = reader.u8() === 0 ? undefined : readMemory(reader)
   if (reader.remaining > 0) throw new Malformed("there are bytes behind its end")
-  return { process, slot, engine, metadata: { ...head, ...maps, views }, memory }
+  return { process, slot, engine, metadata: { ...head, ...maps, authority, views }, memory }
 }
 
 const decompress = (bytes: Uint8Array): Uint8Array => {

@@ -77,6 +77,7 @@ const entryAt = ({ assignment, item }: LogEntry): Entry => ({
   inadmissible: undefined,
   pair: undefined,
   cron: undefined,
+  authority: undefined,
   upgrade: undefined,
   root: false,
 })

@@ -18,6 +18,7 @@ import * as SignedItem from "../identity/SignedItem.ts"
 import * as SignerLocal from "../identity/SignerLocal.ts"
 import { Refused } from "../runtime/Admission.ts"
 import * as Assign from "../runtime/Assign.ts"
+import * as Authority from "../runtime/Authority.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as DataReference from "../runtime/DataReference.ts"
 import * as Drop from "../runtime/Drop.ts"
@@ -236,7 +237,7 @@ export const spawn = Effect.fnUntraced(function* (module: Id.Id, options: Speake
   return yield* saying(options, Draft.spawn(module, node, options), sending)
 })
 
-/** Only its owner can say what a process goes on as: anybody else's word would be a message like any other. */
+/** Only its owner can say what a process goes on as, and whom it believes. */
 export class NotOwner extends Data.TaggedError("NotOwner")<{
   readonly process: Id.ProcessId
   readonly owner: Id.Address
@@ -315,6 +316,25 @@ export const drop = Effect.fnUntraced(function* ({ source, slot, index }: Outbox
   const { accepted, result } = yield* saying(options, draft, (to, bytes) => to.ask(bytes))
   const dropped: Dropped = { accepted, entry: id, target: Id.fromBytes(target), pair, result }
   return dropped
+})
+
+/** Lets a process believe other units; they count from the slot after the message on. */
+export const changeAuthority = Effect.fnUntraced(function* (
+  process: Id.ProcessId,
+  policy: Draft.Authority,
+  options: Speaker,
+) {
+  const messenger = yield* MessengerUnit
+  const { as, retries } = options
+  const draft = Draft.authority(process, policy)
+  const { units, quorum } = yield* Effect.mapError(
+    Effect.fromResult(Authority.parse(draft.tags, [])),
+    ({ message }) => new Refused({ reason: "bad authority", detail: message }),
+  )
+  const { owner } = yield* Effect.retry(messenger.process(process), patience(retries))
+  if (owner !== as.address) return yield* new NotOwner({ process, owner, speaker: as.address })
+  const accepted = yield* saying(options, draft, sending)
+  return { ...accepted, units, quorum, since: accepted.slot + 1 }
 })
 
 /** Bytes that messages refer to; none where the node's are others. */

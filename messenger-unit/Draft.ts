@@ -1,6 +1,6 @@
 /**
  * Draft: what a caller wants to say, before it is signed. Data is JSON unless it is text or bytes already; tags are a
- * plain object; the tags of the protocol come first, so that no tag of the caller's takes their place.
+ * plain object, or a list of pairs where one has to stand there twice; the tags of the protocol come first, so that no tag of the caller's takes their place.
  */
 import type { Fields } from "../identity/SignedItem.ts"
 import * as Assign from "../runtime/Assign.ts"
@@ -16,10 +16,12 @@ import type { NodeInfo } from "./MessengerUnit.ts"
 
 export type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [name: string]: Json }
 
+export type Tags = Readonly<Record<string, string>> | ReadonlyArray<readonly [name: string, value: string]>
+
 export interface Draft {
   /** Text and bytes go as they are; anything else as JSON, with the tag `Content-Type: application/json`. */
   readonly data?: Json | Uint8Array | undefined
-  readonly tags?: Readonly<Record<string, string>> | undefined
+  readonly tags?: Tags | undefined
   /** Whether the data goes beside the message, however short it is; where no item takes it, it does in any case. */
   readonly byReference?: boolean | undefined
 }
@@ -29,8 +31,10 @@ export interface Drafted extends Fields {
   readonly referenced: Uint8Array | undefined
 }
 
-const pairs = (tags: Draft["tags"]): ReadonlyArray<Tag.Tag> =>
-  Object.entries(tags ?? {}).map(([name, value]) => ({ name, value }))
+const isList = (tags: Tags): tags is Extract<Tags, ReadonlyArray<unknown>> => Array.isArray(tags)
+
+const pairs = (tags: Tags = {}): ReadonlyArray<Tag.Tag> =>
+  (isList(tags) ? tags : Object.entries(tags)).map(([name, value]) => ({ name, value }))
 
 /** Data as bytes, with the tag that says what they are where they were made here. */
 export const content = ({
@@ -146,3 +150,22 @@ export const upgrade = (
     ...said,
   }
 }
+
+/** Whom a process is to believe: at least `quorum` of `units`, by default more than half. */
+export interface Authority {
+  readonly units: ReadonlyArray<string>
+  readonly quorum?: number | undefined
+}
+
+/** Its owner's word whom a process believes (spec 03 §4). */
+export const authority = (process: Id.ProcessId, { units, quorum }: Authority): Drafted => ({
+  target: Id.toBytes(process),
+  tags: [
+    ...Message.protocolTags("Message"),
+    { name: "Action", value: "Authority" },
+    ...units.map((value) => ({ name: "Authority", value })),
+    ...given("Authority-Quorum", quorum),
+  ],
+  data: Bytes.empty,
+  referenced: undefined,
+})

@@ -245,6 +245,16 @@ const processes = HttpApiGroup.make("processes")
         "The state of a process after a slot. Its state root is what an attestation of that slot says, or it is worth nothing.",
       ),
     ),
+    HttpApiEndpoint.get("authority", "/processes/:process/authority", {
+      params: processPath,
+      success: Wire.Authority,
+      error: Refusal.unknownSlot,
+    }).annotateMerge(
+      said(
+        "Read whom a process believes",
+        "The policy by which the next message of another process is admitted, and the slot since which it holds.",
+      ),
+    ),
     HttpApiEndpoint.get("anchor", "/processes/:process/anchor", {
       params: processPath,
       success: Wire.Anchor,

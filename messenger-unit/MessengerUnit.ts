@@ -21,6 +21,7 @@ import type {
 import type { Refused } from "../runtime/Admission.ts"
 import type { ArchiveUnavailable } from "../runtime/Archive.ts"
 import type * as Attestation from "../runtime/Attestation.ts"
+import type * as Authority from "../runtime/Authority.ts"
 import type * as Batch from "../runtime/Batch.ts"
 import type * as Id from "../runtime/Id.ts"
 import type { OutboxEntry, TurnError } from "../runtime/Outcome.ts"
@@ -160,6 +161,8 @@ export class MessengerUnit extends Context.Service<
     readonly engineBytes: (engine: Uint8Array) => Effect.Effect<Uint8Array | undefined, Unreachable>
     readonly process: (process: Id.ProcessId) => Effect.Effect<ProcessInfo, LogUnknown | Unreachable>
     readonly processes: Effect.Effect<ReadonlyArray<ProcessInfo>, Unreachable>
+    /** Whom a process believes in the slot that comes next. */
+    readonly authority: (process: Id.ProcessId) => Effect.Effect<Authority.InForce, LogUnknown | Unreachable>
     readonly outbox: Effect.Effect<ReadonlyArray<Undelivered>, Unreachable>
     /** An outbox entry that is not delivered, with its proof. */
     readonly outboxEntry: (

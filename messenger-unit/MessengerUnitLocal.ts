@@ -129,6 +129,7 @@ export const make = Effect.fnUntraced(function* (version: string) {
         Effect.forEach(heads, ({ process, nextSlot, timestamp }) => describe(process, nextSlot, timestamp)),
       ),
     ),
+    authority: scheduler.authority,
     outbox: delivery.undelivered,
     outboxEntry: delivery.entry,
     archive: archive.status,

@@ -170,6 +170,7 @@ export const make = Effect.fnUntraced(function* (url: string) {
       optional(Refusal.unknownEngine)(client.node.engine({ params: { id: Id.fromBytes(engine) } })),
     process: (process) => reading(client.processes.get({ params: { process } })),
     processes: plain(client.processes.list()),
+    authority: (process) => reading(client.processes.authority({ params: { process } })),
     outbox: plain(client.node.outbox()),
     outboxEntry: (params) => optional(Refusal.unknownEntry)(client.node.outboxEntry({ params })),
     archive: plain(client.node.archive()),

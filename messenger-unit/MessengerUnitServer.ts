@@ -231,6 +231,9 @@ const processes = ({ bodies, answers, stopping }: Options) =>
           Effect.mapError(messenger.viewProof(params.process, query.name), Refusal.ofAsking),
         ),
       )
+      .handle("authority", ({ params }) =>
+        MessengerUnit.use((messenger) => Effect.mapError(messenger.authority(params.process), Refusal.of)),
+      )
       .handle("anchor", ({ params: { process } }) =>
         MessengerUnit.use((messenger) => messenger.anchor(process)).pipe(
           Effect.mapError(Refusal.of),

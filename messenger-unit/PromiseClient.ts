@@ -10,6 +10,7 @@ import type { Answer, SnapshotInfo, Turn } from "../compute-unit/ComputeUnit.ts"
 import type * as Identity from "../identity/Identity.ts"
 import { Refused } from "../runtime/Admission.ts"
 import type * as Attestation from "../runtime/Attestation.ts"
+import type * as Authority from "../runtime/Authority.ts"
 import type * as Batch from "../runtime/Batch.ts"
 import * as Id from "../runtime/Id.ts"
 import type { TurnError } from "../runtime/Outcome.ts"
@@ -94,6 +95,9 @@ export interface Upgraded extends Accepted {
   readonly fuelUsed: bigint
 }
 
+/** The policy that a message put in force, and the place that the message has. */
+export interface AuthorityChanged extends Accepted, Authority.InForce {}
+
 export interface Page {
   readonly from?: number | undefined
   readonly limit?: number | undefined
@@ -149,6 +153,14 @@ export interface PromiseClient extends AsyncDisposable {
   readonly snapshots: (process: string) => Promise<ReadonlyArray<SnapshotInfo>>
   readonly snapshot: (process: string, slot: number) => Promise<Uint8Array | undefined>
   readonly process: (process: string) => Promise<ProcessInfo>
+  /** Whom a process believes about other processes, and since which slot. */
+  readonly authority: (process: string) => Promise<Authority.InForce>
+  /** Lets a process that the speaker owns believe these units, from the slot after the message on. */
+  readonly changeAuthority: (
+    process: string,
+    policy: Draft.Authority,
+    options?: Pick<Message, "as" | "signal">,
+  ) => Promise<AuthorityChanged>
   readonly processes: () => Promise<ReadonlyArray<ProcessInfo>>
   readonly outbox: () => Promise<ReadonlyArray<Undelivered>>
   /**
@@ -333,6 +345,14 @@ export const make = (
     snapshots: (process) => about(process, messenger.snapshots),
     snapshot: (process, slot) => about(process, (id) => messenger.snapshot(id, slot)),
     process: (process) => about(process, messenger.process),
+    authority: (process) => about(process, messenger.authority),
+    changeAuthority: (process, policy, given = {}) =>
+      about(
+        process,
+        (id) =>
+          Effect.flatMap(speaker("changeAuthority", given), (who) => Client.changeAuthority(id, policy, who)),
+        given.signal,
+      ),
     processes: () => run(messenger.processes),
     outbox: () => run(messenger.outbox),
     drop: (entry, given = {}) =>

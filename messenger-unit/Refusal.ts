@@ -52,6 +52,7 @@ export const send = [
     "bad spawn",
     "bad reference",
     "bad drop",
+    "bad authority",
   ]),
   refusal(401, ["bad signature", "bad assigned item"]),
   refusal(403, ["no proof", "bad proof", "not attested", "not assignable"]),

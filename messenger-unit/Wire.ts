@@ -243,6 +243,7 @@ const MetadataHead = Schema.Struct({
   received: Hash32,
   cron: Hash32,
   timers: Hash32,
+  authority: Hash32,
 }).annotate({ identifier: "MetadataHead", description: "what metadata commits to beside the views" })
 
 const MemoryHead = Schema.Struct({ wasmPages: u32, root: Hash32, globals: Base64Url }).annotate({
@@ -305,6 +306,12 @@ export const ProcessInfo = Schema.Struct({
     description: "why the node stopped following it, if it did",
   }),
 }).annotate({ identifier: "ProcessInfo" })
+
+export const Authority = Schema.Struct({
+  units: Schema.Array(Id).annotate({ description: "compute units whose word about other processes counts" }),
+  quorum: Schema.Natural.annotate({ description: "how many of them it takes" }),
+  since: slot.annotate({ description: "the first slot that it counts for" }),
+}).annotate({ identifier: "Authority", description: "whom a process believes" })
 
 export const Undelivered = Schema.Struct({
   source: Id,

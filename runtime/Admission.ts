@@ -13,6 +13,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Assign from "./Assign.ts"
 import * as Assignment from "./Assignment.ts"
+import * as Authority from "./Authority.ts"
 import * as DataReference from "./DataReference.ts"
 import * as Drop from "./Drop.ts"
 import type * as Id from "./Id.ts"
@@ -43,6 +44,7 @@ export type Reason =
   | "not assignable"
   | "bad reference"
   | "bad drop"
+  | "bad authority"
   | "data unavailable"
   | "repeat"
   | "anchor reused"
@@ -76,6 +78,8 @@ export interface LogState {
   readonly head: Uint8Array
   readonly timestamp: number
   readonly spawnedAt: number
+  /** Whom the process believes in the next slot. */
+  readonly authority: Authority.InForce | undefined
   /** Last pair number admitted from each source. */
   readonly pairs: HashMap.HashMap<Id.ProcessId, number>
   /** Last count admitted of each cron. */
@@ -89,6 +93,7 @@ export const emptyLog: LogState = {
   head: Assignment.emptyHead,
   timestamp: 0,
   spawnedAt: 0,
+  authority: undefined,
   pairs: HashMap.empty(),
   cron: HashMap.empty(),
 }
@@ -130,9 +135,6 @@ const count = <K>(counters: HashMap.HashMap<K, number>, key: K): number =>
 /** The last pair number that was admitted from a source. */
 export const lastOf = (pairs: LogState["pairs"], source: Id.ProcessId): number => count(pairs, source)
 
-const believed = (process: Process.Process, proven: Proven): boolean =>
-  process.authority.units.filter((unit) => proven.attestors.includes(unit)).length >= process.authority.quorum
-
 /**
  * Decides, and gives the log state after the message. `timestamp` is the assignment's.
  *
@@ -164,9 +166,13 @@ export const admit = (
     )
   const reference = DataReference.parse(message)
   if (Result.isFailure(reference)) return refuse("bad reference", reference.failure.detail)
+  const policy = Authority.read(process, message)
+  if (Result.isFailure(policy)) return refuse("bad authority", policy.failure.message)
+  const authority = log.authority ?? { ...process.authority, since: 0 }
   const next = {
     ...log,
     process,
+    authority: policy.success === undefined ? authority : { ...policy.success, since: log.nextSlot + 1 },
     nextSlot: log.nextSlot + 1,
     timestamp,
     spawnedAt: spawn ? timestamp : log.spawnedAt,
@@ -189,11 +195,8 @@ export const admit = (
   }
 
   const { proven } = voucher
-  if (!believed(process, proven))
-    return refuse(
-      "not attested",
-      `needs ${process.authority.quorum} of ${process.authority.units.join(", ")}`,
-    )
+  if (!Authority.believes(authority, proven.attestors))
+    return refuse("not attested", `needs ${authority.quorum} of ${authority.units.join(", ")}`)
   if ((proven.kind === "spawn") !== spawn)
     return refuse("bad proof", `proven as ${proven.kind}, sent as another kind`)
   if (proven.kind === "timer") {

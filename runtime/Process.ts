@@ -3,16 +3,11 @@
  */
 import * as Data from "effect/Data"
 import * as Result from "effect/Result"
+import * as Authority from "./Authority.ts"
 import * as Id from "./Id.ts"
 import * as Limit from "./Limit.ts"
 import type * as Message from "./Message.ts"
 import * as Tag from "./Tag.ts"
-
-/** Whose word about *other* processes this one believes: at least `quorum` of `units`. */
-export interface Authority {
-  readonly units: ReadonlyArray<Id.Address>
-  readonly quorum: number
-}
 
 /** A message that a process gets every `intervalMs`, by the clock of its spawn. */
 export interface Cron {
@@ -29,7 +24,8 @@ export interface Process {
   readonly scheduler: Id.Address
   /** Compute units that run it: their attestations are about it. */
   readonly compute: ReadonlyArray<Id.Address>
-  readonly authority: Authority
+  /** Whom it believes until its owner says otherwise. */
+  readonly authority: Authority.Authority
   readonly fuelPerTurnMax: bigint
   /** Pages of 64 KiB. */
   readonly memoryPagesMax: number
@@ -59,10 +55,6 @@ export const intervalMs = (text: string): number | undefined => {
   return count === undefined || unit === undefined ? undefined : Number(count) * units[unit]!
 }
 
-/** Reads digits as one would write the number: no sign, space, exponent or leading zero. */
-const count = (text: string): number | undefined =>
-  /^[1-9][0-9]{0,14}$/.test(text) ? Number(text) : undefined
-
 const areDistinct = (ids: ReadonlyArray<Id.Id | undefined>): ids is ReadonlyArray<Id.Id> =>
   !ids.includes(undefined) && new Set(ids).size === ids.length
 
@@ -83,24 +75,17 @@ export const fromSpawn = (message: Message.Message): Result.Result<Process, Spaw
 
   const named = (name: string) => tags.filter((tag) => tag.name === name).map((tag) => Id.parse(tag.value))
   const compute = named("Compute").length > 0 ? named("Compute") : [scheduler]
-  const believed = named("Authority").length > 0 ? named("Authority") : compute
   if (!areDistinct(compute)) return fail("Compute", "takes addresses, each once")
-  if (!areDistinct(believed)) return fail("Authority", "takes addresses, each once")
-  const smallest = Math.floor(believed.length / 2) + 1
-  const quorum = count(Tag.value(tags, "Authority-Quorum") ?? String(smallest))
-  if (quorum === undefined || quorum < smallest || quorum > believed.length)
-    return fail(
-      "Authority-Quorum",
-      `must be more than half of the ${believed.length} units named and at most all`,
-    )
+  const authority = Authority.parse(tags, compute)
+  if (Result.isFailure(authority)) return fail(authority.failure.tag, authority.failure.detail)
 
-  const fuel = count(Tag.value(tags, "Compute-Limit") ?? String(Limit.fuelPerTurnDefault))
+  const fuel = Tag.count(Tag.value(tags, "Compute-Limit") ?? String(Limit.fuelPerTurnDefault))
   if (fuel === undefined || fuel < Limit.fuelPerTurnMin || fuel > Limit.fuelPerTurnMax)
     return fail(
       "Compute-Limit",
       `takes fuel per turn from ${Limit.fuelPerTurnMin} to ${Limit.fuelPerTurnMax}`,
     )
-  const pages = count(Tag.value(tags, "Memory-Limit") ?? String(Limit.memoryPagesDefault))
+  const pages = Tag.count(Tag.value(tags, "Memory-Limit") ?? String(Limit.memoryPagesDefault))
   if (pages === undefined || pages < Limit.memoryPagesMin || pages > Limit.memoryPagesMax)
     return fail(
       "Memory-Limit",
@@ -130,7 +115,7 @@ export const fromSpawn = (message: Message.Message): Result.Result<Process, Spaw
     engine,
     scheduler,
     compute,
-    authority: { units: believed, quorum },
+    authority: authority.success,
     fuelPerTurnMax: BigInt(fuel),
     memoryPagesMax: pages,
     cron,

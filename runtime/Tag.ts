@@ -94,6 +94,10 @@ export const decode = (bytes: Uint8Array, count: number): Result.Result<Readonly
   }
 }
 
+/** Reads digits as one would write the number: no sign, space, exponent or leading zero; from 1 on. */
+export const count = (text: string): number | undefined =>
+  /^[1-9][0-9]{0,14}$/.test(text) ? Number(text) : undefined
+
 /** The value of the first tag named `name`; AO reads the first one too. */
 export const value = (tags: ReadonlyArray<Tag>, name: string): string | undefined =>
   tags.find((tag) => tag.name === name)?.value

@@ -2,8 +2,8 @@
  * ViewProof: opens a state root at one view, so that a reader needs neither the process nor its memory (spec 04 §7).
  *
  *     state root = H("heddle/state/2", engine, metadata hash, u32 pages, memory root, globals)
- *     metadata hash = H("heddle/metadata/2", spawn, module, u64 term, handles, sent, received, cron, timers,
- *                       u64 views, root of the tree over views)
+ *     metadata hash = H("heddle/metadata/3", spawn, module, u64 term, handles, sent, received, cron, timers,
+ *                       authority, u64 views, root of the tree over views)
  *     view = H("heddle/view/1", name, SHA-256(JSON text))
  *
  * Views stand in the tree in the order of their names' bytes. A view is there when its leaf is; it is not there when
@@ -26,6 +26,8 @@ export interface MetadataHead {
   readonly received: Uint8Array
   readonly cron: Uint8Array
   readonly timers: Uint8Array
+  /** Hash of the policy in force (`Authority.hash`). */
+  readonly authority: Uint8Array
 }
 
 /** What a process's memory commits to; unset where its module does not load. */
@@ -60,15 +62,16 @@ export const viewValue = (name: string, value: Uint8Array): Uint8Array =>
   Hash.tagged("heddle/view/1", Bytes.fromText(name), value)
 
 export const metadataHash = (head: MetadataHead, views: number, viewsRoot: Uint8Array): Uint8Array => {
-  const { spawn, module, term, handles, sent, received, cron, timers } = head
+  const { spawn, module, term, handles, sent, received, cron, timers, authority } = head
   const maps = [sent, received, cron, timers]
   return Hash.tagged(
-    "heddle/metadata/2",
+    "heddle/metadata/3",
     spawn,
     module,
     Bytes.u64(term),
     handles,
     ...maps,
+    authority,
     Bytes.u64(views),
     viewsRoot,
   )

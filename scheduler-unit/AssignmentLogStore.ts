@@ -8,8 +8,9 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Address from "../runtime/Address.ts"
 import * as Admission from "../runtime/Admission.ts"
-import type * as Batch from "../runtime/Batch.ts"
 import * as Assignment from "../runtime/Assignment.ts"
+import type * as Authority from "../runtime/Authority.ts"
+import type * as Batch from "../runtime/Batch.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as Hash from "../runtime/Hash.ts"
 import * as Id from "../runtime/Id.ts"
@@ -79,6 +80,10 @@ interface StoredState {
   readonly spawnedAt: number
 }
 
+interface StoredAuthority extends Pick<Authority.InForce, "since" | "quorum"> {
+  readonly units: ReadonlyArray<Uint8Array>
+}
+
 const entries = Table.make<[process: Uint8Array, slot: number], StoredEntry>("assignment")
 const batches = Table.make<[number: number], StoredBatch>("batch")
 const owners = Table.make<[hash: Uint8Array], Uint8Array>("owner")
@@ -86,6 +91,8 @@ const states = Table.make<[process: Uint8Array], StoredState & { readonly proces
 const pairs = Table.make<[process: Uint8Array, source: Uint8Array], readonly [Uint8Array, number]>("pair")
 const crons = Table.make<[process: Uint8Array, name: Uint8Array], readonly [string, number]>("cron")
 const cronTimes = Table.make<[at: number, process: Uint8Array], readonly [number, Uint8Array]>("cron-time")
+/** Of processes whose owner has changed it; the others have that of their spawn. */
+const authorities = Table.make<[process: Uint8Array], StoredAuthority>("authority")
 const seen = Table.make<[process: Uint8Array, key: Uint8Array], Seen>("seen")
 
 /** Where the owner stands in the bytes of an item. */
@@ -164,6 +171,13 @@ export const open = Effect.gen(function* () {
     return puts
   }
 
+  const readAuthority = (key: Uint8Array, { authority }: Process.Process): Authority.InForce => {
+    const stored = authorities.get(store, key)
+    return stored === undefined
+      ? { ...authority, since: 0 }
+      : { ...stored, units: stored.units.map(Id.fromBytes) }
+  }
+
   const readState = (process: Id.ProcessId): Admission.LogState => {
     const key = Id.toBytes(process)
     const stored = states.get(store, key)
@@ -173,13 +187,15 @@ export const open = Effect.gen(function* () {
       pairs.list(store, [key]),
       ([source, last]) => [Id.fromBytes(source), last] as const,
     )
+    const made = processOf(entry(process, 0)!.item)
     return {
-      process: processOf(entry(process, 0)!.item),
+      process: made,
       term,
       nextSlot,
       head,
       timestamp,
       spawnedAt,
+      authority: readAuthority(key, made),
       pairs: HashMap.fromIterable(sources),
       cron: HashMap.fromIterable(crons.list(store, [key])),
     }
@@ -240,6 +256,8 @@ export const open = Effect.gen(function* () {
       const before = state(process)
       const key = Id.toBytes(process)
       puts.push(...writeState(process, next, before, readOnly))
+      if (next.authority !== before.authority && next.authority !== undefined && next.authority.since > 0)
+        puts.push(authorities.put([key], { ...next.authority, units: next.authority.units.map(Id.toBytes) }))
       for (const [source, last] of changed(next.pairs, before.pairs))
         puts.push(pairs.put([key, Id.toBytes(source)], [Id.toBytes(source), last]))
       for (const [name, last] of changed(next.cron, before.cron))

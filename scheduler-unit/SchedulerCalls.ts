@@ -120,3 +120,17 @@ export const nextBatch = Exchange.call(6, Codec.nothing, Codec.count)
 
 /** One batch at least; there is no answer while there is none. */
 export const batches = Exchange.call(7, Codec.count, Codec.list(batch, Limit.answerPageMax))
+
+/** Whom a process believes. It follows from the log and nobody signs it alone: it is for who wants to see it. */
+export const authority = Exchange.call(
+  8,
+  Codec.id,
+  Codec.result(
+    Codec.struct({
+      units: Codec.list(Codec.id, Limit.tagsMax),
+      quorum: Codec.count,
+      since: Codec.count,
+    }),
+    logUnknown,
+  ),
+)

@@ -7,6 +7,7 @@ import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 import type * as Admission from "../runtime/Admission.ts"
 import type * as Assignment from "../runtime/Assignment.ts"
+import type * as Authority from "../runtime/Authority.ts"
 import type * as Batch from "../runtime/Batch.ts"
 import type * as Feed from "../runtime/Feed.ts"
 import type * as Id from "../runtime/Id.ts"
@@ -87,6 +88,8 @@ export class SchedulerUnit extends Context.Service<
       from: number,
       limit: number,
     ) => Effect.Effect<ReadonlyArray<LogEntry>, LogUnknown>
+    /** Whom a process believes in the slot that comes next. */
+    readonly authority: (process: Id.ProcessId) => Effect.Effect<Authority.InForce, LogUnknown>
     readonly processes: Effect.Effect<ReadonlyArray<ProcessHead>>
     /** The number that the next batch will have. */
     readonly nextBatch: Effect.Effect<number>

@@ -379,6 +379,13 @@ export const make = Effect.gen(function* () {
       }),
     log: (process, from, limit) =>
       Effect.map(known(process, 0), () => log.entries(process, from, Math.min(limit, Limit.logPageMax))),
+    authority: (process) =>
+      Effect.suspend(() => {
+        const { authority } = log.state(process)
+        return authority === undefined
+          ? Effect.fail(new LogUnknown({ process, slot: 0 }))
+          : Effect.succeed(authority)
+      }),
     processes: Effect.sync(log.processes),
     nextBatch: Effect.sync(() => (log.last()?.number ?? -1) + 1),
     batches: (from, options) =>

@@ -42,6 +42,11 @@ export const make = (
           ? unknown(process, 0)
           : Effect.succeed(log.entries(process, from, Math.min(limit, Limit.logPageMax))),
       ),
+    authority: (process) =>
+      Effect.suspend(() => {
+        const { authority } = log.state(process)
+        return authority === undefined ? unknown(process, 0) : Effect.succeed(authority)
+      }),
     processes: Effect.sync(log.processes),
     nextBatch: Effect.sync(() => (log.last()?.number ?? -1) + 1),
     batches: () => Stream.never,

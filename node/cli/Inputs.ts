@@ -75,7 +75,6 @@ export const content = {
     Flag.withMetavar("name=value"),
     Flag.filterMap(pair, (value) => `"${value}" is no tag: it takes a name and a value, such as By=3`),
     Flag.atLeast(0),
-    Flag.map((pairs): Record<string, string> => Object.fromEntries(pairs)),
   ),
   data: text(
     "data",

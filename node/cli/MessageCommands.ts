@@ -12,7 +12,7 @@ import * as LogLines from "./LogLines.ts"
 import * as Screen from "./Screen.ts"
 
 interface Content {
-  readonly tags: Readonly<Record<string, string>>
+  readonly tags: ReadonlyArray<readonly [name: string, value: string]>
   /** Text, `@file` for the bytes of a file, or `-` for what comes in. */
   readonly data: string | undefined
 }

@@ -1,4 +1,4 @@
-/** Usage of the commands that speak: keys, spawn, upgrade, send, assign, ask, query. */
+/** Usage of the commands that speak: keys, spawn, upgrade, authority, send, assign, ask, query. */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -117,6 +117,38 @@ const upgrade = Command.make(
   ),
 )
 
+const authority = Command.make(
+  "authority",
+  {
+    ...speaking,
+    process: processId,
+    units: Flag.String("unit").pipe(
+      Flag.withDescription("address of a compute unit that the process is to believe; one flag a unit"),
+      Flag.withMetavar("address"),
+      Flag.filterMap(readId, (value) => `"${value}" is no address: it has 43 characters`),
+      Flag.atLeast(0),
+    ),
+    quorum: given(
+      whole(
+        "quorum",
+        "how many of them have to attest; more than half, which is also what holds where it is left out",
+        1,
+        Limit.tagsMax,
+      ),
+    ),
+  },
+  (given) => later(async () => (await import("./AuthorityCommand.ts")).authority(given)),
+).pipe(
+  said(
+    "Show whom a process believes about other processes; or say whom it is to believe, if you own it.",
+    ["heddle authority <process>", "units, how many it takes, and the slot since which that holds"],
+    [
+      "heddle authority <process> --unit <address> --unit <address> --quorum 2 --as ada",
+      "in force from the slot after the message on",
+    ],
+  ),
+)
+
 const send = Command.make(
   "send",
   {
@@ -211,4 +243,7 @@ const query = Command.make("query", { ...talking, ...content, process: processId
   ),
 )
 
-export const group = { group: "Speak", commands: [keys, spawn, upgrade, send, assign, ask, query] } as const
+export const group = {
+  group: "Speak",
+  commands: [keys, spawn, upgrade, authority, send, assign, ask, query],
+} as const

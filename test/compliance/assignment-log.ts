@@ -121,6 +121,13 @@ export const assignmentLogSuite = <E>(name: string, make: Effect.Effect<Bench, E
   const [ada, bob] = [spawn("ada"), spawn("bob")]
   const say = (to: Message.Message, data: string) =>
     plain(Unsigned.message(to.process, { data, owner: `owner ${data}` }))
+  const believe = (to: Message.Message, ...units: ReadonlyArray<Id.Address>) =>
+    plain(
+      Unsigned.message(to.process, {
+        owner: "owner of ticking",
+        tags: [["Action", "Authority"], ...units.map((unit) => ["Authority", unit] as const)],
+      }),
+    )
 
   describe(`AssignmentLog: ${name}`, () => {
     it.effect("is empty at first", () =>
@@ -215,6 +222,10 @@ export const assignmentLogSuite = <E>(name: string, make: Effect.Effect<Bench, E
             [21_000, cron(ticking.process, "10-seconds", 2)],
             [61_000, cron(ticking.process, "1-minute", 1)],
             [61_000, cron(ticking.process, "10-seconds", 5)],
+            [62_000, believe(ticking, unit, Unsigned.id("another unit"))],
+            [62_000, say(ticking, "two")],
+            [63_000, believe(ticking, Unsigned.id("another unit"))],
+            [63_000, believe(ticking, unit)],
           ]
           for (const [now, submission] of steps) {
             const step = Sequencer.step(() => expected, [submission], now)
@@ -225,6 +236,7 @@ export const assignmentLogSuite = <E>(name: string, make: Effect.Effect<Bench, E
             assert.deepEqual(state(current.state(ticking.process)), state(expected))
           }
           assert.deepEqual(shown(expected.pairs), { [Unsigned.id("x")]: 2, [Unsigned.id("y")]: 1 })
+          assert.deepEqual(expected.authority, { units: [unit], quorum: 1, since: 12 })
           assert.deepEqual(shown(expected.cron), { "10-seconds": 5, "1-minute": 1 })
         }),
       ),

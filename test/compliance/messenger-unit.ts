@@ -607,6 +607,28 @@ export const messengerSuite = (
       ),
     )
 
+    it.live("says whom a process believes, and takes its owner's word for others", () =>
+      withNode((messenger, node) =>
+        Effect.gen(function* () {
+          const process = yield* spawned(messenger, { Authority: nobody })
+          const first = { units: [nobody], quorum: 1, since: 0 }
+          assert.deepStrictEqual(alike(yield* messenger.authority(process)), alike(first))
+          const units = [node.compute.address, nobody]
+          const tags = units.map((unit) => ["Authority", unit] as const)
+          const bad = yield* Effect.promise(() =>
+            ada.message(process, "Authority", [...tags, ["Authority-Quorum", "1"]]),
+          )
+          yield* refused(messenger, bad.bytes, "bad authority")
+          const told = yield* SmallNode.ask({ messenger }, ada, process, "Authority", tags)
+          assert.isNull(told)
+          const next = { units, quorum: 2, since: 2 }
+          assert.deepStrictEqual(alike(yield* messenger.authority(process)), alike(next))
+          const unknown = yield* Effect.flip(messenger.authority(nobody))
+          assert.deepInclude(unknown, { _tag: "LogUnknown", process: nobody })
+        }),
+      ),
+    )
+
     it.live("shows what can't be delivered, and why", () =>
       withNode((messenger) =>
         Effect.gen(function* () {

@@ -114,6 +114,23 @@ export const schedulerSuite = (
       ),
     )
 
+    it.effect("says whom a process believes", () =>
+      run((unit, local) =>
+        Effect.gen(function* () {
+          const process = yield* spawned(unit)
+          const { address } = LocalScheduler.identity
+          assert.deepEqual(yield* unit.authority(process), { units: [address], quorum: 1, since: 0 })
+          const units = [nobody, address].map((one) => ["Authority", one] as const)
+          yield* submit(unit, yield* Effect.promise(() => ada.message(process, "Authority", units)))
+          const policy = { units: [nobody, address], quorum: 2, since: 2 }
+          assert.deepEqual(yield* unit.authority(process), policy)
+          assert.deepEqual(yield* local.authority(process), policy)
+          const unknown = yield* Effect.flip(unit.authority(nobody))
+          assert.deepInclude(unknown, { _tag: "LogUnknown", process: nobody })
+        }),
+      ),
+    )
+
     it.effect("says that it has no such slot", () =>
       run((unit) =>
         Effect.gen(function* () {

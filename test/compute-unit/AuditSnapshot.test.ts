@@ -201,6 +201,11 @@ describe("an audit from a snapshot", () => {
       "snapshot 5",
       /leads to state root/,
     ],
+    "whom it believes": [
+      metadata(({ authority }) => ({ authority: { ...authority, units: [id("other")] } })),
+      "snapshot 5",
+      /leads to state root/,
+    ],
     "the spawn": [metadata(() => ({ spawn: hash("other") })), "snapshot 5", /leads to state root/],
     "the term": [metadata(() => ({ term: 1 })), "snapshot 5", /leads to state root/],
     "the module": [metadata(() => ({ module: id("other") })), "snapshot 5", /what it runs is not there/],

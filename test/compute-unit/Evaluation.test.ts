@@ -5,6 +5,7 @@ import * as Engine from "../../compute-unit/Engine.ts"
 import * as Evaluation from "../../compute-unit/Evaluation.ts"
 import * as Metadata from "../../compute-unit/Metadata.ts"
 import * as ProcessState from "../../compute-unit/ProcessState.ts"
+import * as Snapshot from "../../compute-unit/Snapshot.ts"
 import type { Entry, Evaluated } from "../../compute-unit/Sandbox.ts"
 import * as Turn from "../../compute-unit/Turn.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
@@ -184,6 +185,61 @@ describe("a turn that stands", () => {
       memory.globals,
     )
     expect(process.root).toBe(Bytes.toHex(root))
+  })
+})
+
+describe("a word about the policy", () => {
+  const units = [id("unit a"), id("unit b")]
+  const authority = { units, quorum: 2, since: 2 }
+  const said = { action: "Authority", authority }
+
+  it("stands in the metadata, and so in the root, and the program does not see it", () => {
+    const [process, other] = [new Process(counter, few, "one"), new Process(counter, few, "one")]
+    expect(process.root).toBe(other.root)
+    const outcome = process.turn(said)
+    const [reply] = outcome.replies
+    expect(outcome).toMatchObject({ error: undefined, fuelUsed: 0n, views: [], outbox: [] })
+    expect([reply, outcome.replies.length]).toEqual([{ to: outcome.message, value: "null" }, 1])
+    expect(process.state.metadata.authority).toEqual(authority)
+    other.turn({ action: "Authority", authority: { ...authority, quorum: 1 } })
+    expect(process.root).not.toBe(other.root)
+    const pages = (of: Process) => of.state.memory instanceof Turn.Memory && of.state.memory.root()
+    expect(pages(process)).toEqual(pages(other))
+  })
+
+  it("of a process is answered to it where it waits", () => {
+    const process = new Process(counter)
+    const { outbox } = process.turn({ ...said, source: bob, pair: 1, tags: [["Reference", "7"]] })
+    expect(outbox.map(({ kind, pair }) => [kind, pair])).toEqual([["message", 1]])
+    const answer = messageOf(outbox[0]!)
+    expect([answer.target, answer.action]).toEqual([bob, "Reply"])
+    expect(Tag.value(answer.item.tags, "X-Reference")).toBe("7")
+    expect(Bytes.toText(answer.item.data)).toBe("null")
+    expect([...process.state.metadata.sent]).toEqual([[bob, 1]])
+    expect([...process.state.metadata.received]).toEqual([[bob, 1]])
+  })
+
+  it("is in force where the program does not load, and not where the slot is inadmissible", () => {
+    const broken = new Process("let a =")
+    expect(broken.turn(said).error).toBeUndefined()
+    expect(broken.state.metadata.authority).toEqual(authority)
+    const process = new Process(counter)
+    const before = process.state.metadata.authority
+    process.turn({ ...said, inadmissible: "repeat" })
+    expect(process.state.metadata.authority).toBe(before)
+  })
+
+  it("is taken along by a snapshot, and one that lies about it leads to another root", () => {
+    const process = new Process(counter)
+    process.turn(said)
+    const { bytes, stateRoot } = ProcessState.take(process.state)
+    const restored = ProcessState.restore(process.life.opening, bytes, stateRoot)
+    if (typeof restored === "string") throw new Error(restored)
+    expect(restored.metadata.authority).toEqual(authority)
+    const snapshot = Result.getOrThrow(Snapshot.decode(bytes))
+    const metadata = { ...snapshot.metadata, authority: { ...authority, units: [id("a liar"), units[1]!] } }
+    const lie = Snapshot.encode({ ...snapshot, metadata })
+    expect(ProcessState.restore(process.life.opening, lie, stateRoot)).toContain("it leads to state root")
   })
 })
 

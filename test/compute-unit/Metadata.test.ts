@@ -10,11 +10,14 @@ import { hash, id } from "../support/Unsigned.ts"
 const [ada, bob, eve] = [id("ada"), id("bob"), id("eve")]
 const handles = Hash.layout("handles", Bytes.u32(7))
 
+const believed = { units: [id("unit a"), id("unit b")], quorum: 2 }
+
 const rich = (): Metadata.Metadata => {
-  const metadata = Metadata.initial(hash("spawn"), id("module"), 0)
+  const metadata = Metadata.initial(hash("spawn"), id("module"), 0, believed)
   metadata.sent.set(ada, 3).set(bob, 1)
   metadata.received.set(bob, 2).set(eve, 9)
   metadata.cron.set("1-minute", 4)
+  metadata.authority = { ...believed, since: 7 }
   metadata.timers.set(id("timer"), 1_700_000_000_000).set(id("other"), 5)
   metadata.views.set("count", "5").set("Ünïcode", '"é"')
   return metadata
@@ -52,7 +55,7 @@ describe("the hash of metadata", () => {
       Hash.tagged("heddle/view/1", Bytes.fromText(name), Hash.sha256(Bytes.fromText(json)))
     expect(Metadata.hash(rich(), handles)).toEqual(
       Hash.tagged(
-        "heddle/metadata/2",
+        "heddle/metadata/3",
         hash("spawn"),
         Id.toBytes(id("module")),
         Bytes.u64(0),
@@ -61,6 +64,7 @@ describe("the hash of metadata", () => {
         byKey([eve, 9], [bob, 2]),
         byKey(["1-minute", 4]),
         byKey([id("timer"), 1_700_000_000_000], [id("other"), 5]),
+        Hash.tagged("heddle/authority/1", Bytes.u64(7), Bytes.u64(2), hash("unit a"), hash("unit b")),
         Bytes.u64(2),
         Merkle.root([view("count", "5"), view("Ünïcode", '"é"')]),
       ),
@@ -68,7 +72,8 @@ describe("the hash of metadata", () => {
   })
 
   it("does not depend on the order in which things came to be", () => {
-    const turned = Metadata.initial(hash("spawn"), id("module"), 0)
+    const turned = Metadata.initial(hash("spawn"), id("module"), 0, believed)
+    turned.authority = { ...believed, since: 7 }
     const from = rich()
     for (const field of ["sent", "received", "cron", "timers"] as const)
       for (const [key, value] of [...from[field]].toReversed())
@@ -89,6 +94,9 @@ describe("the hash of metadata", () => {
       (of) => of.cron.set("2-minutes", 4),
       (of) => of.timers.set(id("timer"), 1_700_000_000_001),
       (of) => of.timers.delete(id("timer")),
+      (of) => (of.authority = { ...of.authority, since: 8 }),
+      (of) => (of.authority = { ...of.authority, quorum: 1 }),
+      (of) => (of.authority = { ...of.authority, units: of.authority.units.toReversed() }),
       (of) => of.views.set("count", "6"),
       (of) => of.views.set("Count", "5"),
       (of) => of.views.delete("count"),
@@ -108,7 +116,7 @@ describe("the hash of metadata", () => {
 
 describe("a change", () => {
   it("numbers messages per target over the life of the source, and neither spawns nor timers", () => {
-    const metadata = Metadata.initial(hash("spawn"), id("module"), 0)
+    const metadata = Metadata.initial(hash("spawn"), id("module"), 0, believed)
     const spawn = { ...message("child"), kind: "spawn" as const, target: undefined }
     const first = Metadata.apply(
       metadata,
@@ -144,7 +152,7 @@ describe("a change", () => {
   })
 
   it("may leave as many timers pending as there may be, and not one more", () => {
-    const metadata = Metadata.initial(hash("spawn"), id("module"), 0)
+    const metadata = Metadata.initial(hash("spawn"), id("module"), 0, believed)
     for (let i = 0; i < Limit.timersPendingMax - 1; i++) metadata.timers.set(id(`timer ${i}`), i)
     expect(Metadata.broken(metadata, change({ outbox: [timer("a", 1), message("ada")] }))).toBeUndefined()
     expect(Metadata.broken(metadata, change({ outbox: [timer("a", 1), timer("b", 1)] }))).toBe(
@@ -153,7 +161,7 @@ describe("a change", () => {
   })
 
   it("may leave as many views as there may be, and not one more; one that goes makes room", () => {
-    const metadata = Metadata.initial(hash("spawn"), id("module"), 0)
+    const metadata = Metadata.initial(hash("spawn"), id("module"), 0, believed)
     for (let i = 0; i < Limit.viewsMax - 1; i++) metadata.views.set(`view ${i}`, "1")
     const view = (name: string, value: string | null = "1") => ({ name, value })
     expect(Metadata.broken(metadata, change({ views: [view("a"), view("view 3")] }))).toBeUndefined()
@@ -166,7 +174,7 @@ describe("a change", () => {
   })
 
   it("may publish a view as large as one may be in UTF-8, and not a byte more", () => {
-    const metadata = Metadata.initial(hash("spawn"), id("module"), 0)
+    const metadata = Metadata.initial(hash("spawn"), id("module"), 0, believed)
     const text = "é".repeat(Limit.viewBytesMax / 2)
     expect(Metadata.broken(metadata, change({ views: [{ name: "v", value: text }] }))).toBeUndefined()
     expect(Metadata.broken(metadata, change({ views: [{ name: "v", value: `${text}x` }] }))).toContain(

@@ -38,8 +38,9 @@ const snapshots: fc.Arbitrary<Snapshot.Snapshot> = fc
       received,
       cron,
       timers,
+      authority: { units: [id("unit a"), id("unit b")], quorum: 2, since: slot },
       views,
-    } as Snapshot.Snapshot["metadata"],
+    } as unknown as Snapshot.Snapshot["metadata"],
     memory: memory && {
       wasmPages: 100,
       globals: Bytes.u64(5),

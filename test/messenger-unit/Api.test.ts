@@ -83,6 +83,7 @@ const statuses: Readonly<Record<Reason, number>> = {
   "not assignable": 403,
   "bad reference": 400,
   "bad drop": 400,
+  "bad authority": 400,
   "data unavailable": 424,
   "unknown process": 404,
   "unknown module": 404,

@@ -55,6 +55,21 @@ describe("Draft", () => {
   const tagsOf = (draft: Draft.Draft) => Draft.content(draft).tags.map(({ name, value }) => [name, value])
   const textOf = (draft: Draft.Draft) => Bytes.toText(Draft.content(draft).data)
 
+  it("takes tags as an object, or as a list in which a name can stand twice", () => {
+    assert.deepStrictEqual(tagsOf({ tags: { By: "3", Of: "x" } }), [
+      ["By", "3"],
+      ["Of", "x"],
+    ])
+    const list = [
+      ["Authority", "one"],
+      ["Authority", "two"],
+    ] as const
+    assert.deepEqual(
+      tagsOf({ tags: list }),
+      list.map((pair) => [...pair]),
+    )
+  })
+
   it.each([
     [{ a: [1, null, "x"] }, '{"a":[1,null,"x"]}'],
     [5, "5"],

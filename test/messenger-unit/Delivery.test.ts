@@ -134,6 +134,7 @@ const receiver = (...known: ReadonlyArray<Id.ProcessId>) => {
       address: id("scheduler"),
       receipt: () => Effect.die("unused"),
       log: () => Effect.die("unused"),
+      authority: () => Effect.die("unused"),
       processes: Effect.succeed([]),
       nextBatch: Effect.succeed(0),
       addData: () => Effect.die("not asked"),

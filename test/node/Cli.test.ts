@@ -26,6 +26,7 @@ const commands = [
   "keys show",
   "spawn",
   "upgrade",
+  "authority",
   "send",
   "assign",
   "ask",
@@ -104,6 +105,9 @@ describe("wrong usage", () => {
     [["log", nobody, "--limit", "1001"], "1000"],
     [["log", nobody, "--from", "-1"], "-1"],
     [["receipt", nobody, "x"], "x"],
+    [["authority", nobody, "--quorum", "2"], "--unit"],
+    [["authority", nobody, "--as", "ada"], "--unit"],
+    [["authority", nobody, "--unit", "abc"], "43 characters"],
     [["spawn", "nothing.ts"], "nothing.ts"],
     [["keys", "new", "ada", "--type", "rsa"], "rsa"],
     [["dev", "--port", "eighty"], "flag --port"],
@@ -257,6 +261,28 @@ describe("a node", () => {
       assert.deepInclude(await json(command, process), { process, slots: 5, inadmissible: 0, finding: null })
     assert.match((await run(["replay", process])).out, /^equal 5 slots, \d+ fuel\nstate root [0-9a-f]{64}\n$/)
     assert.match((await run(["verify", process])).out, /^verified 5 slots.*signatures good/)
+  })
+
+  it("is told whom a process believes, and shows it with the slot since which that holds", async () => {
+    const tags = ["--tag", `Authority=${scheduler}`, "--tag", `Authority=${nobody}`]
+    const process = (await run(["spawn", counter, ...tags])).out.trim()
+    assert.deepStrictEqual(await json("authority", process), {
+      units: [scheduler, nobody],
+      quorum: 2,
+      since: 0,
+    })
+    const half = ["authority", process, "--unit", nobody, "--unit", scheduler, "--quorum", "1"]
+    assert.include(await failure(1, half), "more than half of the 2")
+    assert.deepInclude(await json("authority", process, "--unit", nobody, "--quorum", "1", "--as", "ada"), {
+      slot: 1,
+      units: [nobody],
+      quorum: 1,
+      since: 2,
+    })
+    assert.strictEqual((await run(["authority", process])).out, `1 of 1 from slot 2 on\n  ${nobody}\n`)
+    const { out } = await run(["authority", process, "--unit", scheduler])
+    assert.strictEqual(out, `changed in slot 2: 1 of 1 from slot 3 on\n  ${scheduler}\n`)
+    assert.include(await failure(1, ["authority", nobody]), nobody)
   })
 
   it("is followed, one JSON object a line", async () => {

@@ -126,7 +126,7 @@ const rows = (store: Store["Service"], ...tables: ReadonlyArray<string>) =>
     StoreCopy.rows(store, table).map(({ key, value }) => `${Bytes.toHex(key)} ${Bytes.toHex(value)}`),
   )
 
-const logTables = ["assignment", "batch", "owner", "log", "pair", "cron", "cron-time", "seen"]
+const logTables = ["assignment", "batch", "owner", "log", "pair", "cron", "cron-time", "authority", "seen"]
 const outcomeTables = ["attestation", "release", "view", "reply", "engine-since", "evaluated"]
 
 /** Runs a node on a store by a clock that goes on where the lives ended. */

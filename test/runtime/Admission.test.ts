@@ -297,6 +297,64 @@ describe("a timer", () => {
   })
 })
 
+describe("a word about the policy", () => {
+  const says = (owner: string, units: ReadonlyArray<Id.Address>, quorum?: number) =>
+    Unsigned.message(process, {
+      owner,
+      tags: [
+        ["Action", "Authority"],
+        ...units.map((unit) => ["Authority", unit] as const),
+        ...(quorum === undefined ? [] : [["Authority-Quorum", String(quorum)] as const]),
+      ],
+    })
+  const by = (state: Admission.LogState, ...attestors: ReadonlyArray<Id.Address>) =>
+    refusal(state, { message: emitted("message"), voucher: proven({ attestors }) })
+
+  it("of the spawn holds from slot 0 on", () => {
+    assert.deepStrictEqual(log.authority, { units: [a, b, c], quorum: 2, since: 0 })
+  })
+
+  it("of the owner is in force from the next slot on, and the one before it no longer", () => {
+    const next = admitted(log, { message: says("ada", [stranger]) })
+    assert.deepStrictEqual(next.authority, { units: [stranger], quorum: 1, since: 2 })
+    assert.deepStrictEqual([by(log, a, b), by(log, stranger)], ["admitted", "not attested"])
+    assert.deepStrictEqual([by(next, a, b), by(next, stranger)], ["not attested", "admitted"])
+  })
+
+  it("of an owner that is a process is counted by the policy before it", () => {
+    const owned = emitted("spawn")
+    const voucher = proven({ kind: "spawn", pair: 0, attestors: [a] })
+    const state = admitted(Admission.emptyLog, { message: owned, voucher })
+    const { message } = Emitted.emit(
+      {
+        source,
+        slot: 2,
+        emissions: [
+          {
+            kind: "message",
+            target: owned.process,
+            tags: [
+              ["Action", "Authority"],
+              ["Authority", b],
+            ],
+          },
+        ],
+      },
+      [],
+    )[0]!
+    assert.strictEqual(refusal(state, { message, voucher: proven({ attestors: [b] }) }), "not attested")
+    const next = admitted(state, { message, voucher: proven({ attestors: [a] }) })
+    assert.deepStrictEqual(next.authority, { units: [b], quorum: 1, since: 2 })
+  })
+
+  it("that is not the owner's, or no policy, is `bad authority`, and what was in force stays", () => {
+    for (const message of [says("bob", [a]), says("ada", []), says("ada", [a, b], 1), says("ada", [a, a])])
+      assert.strictEqual(refusal(log, { message }), "bad authority")
+    const other = admitted(log, { message: Unsigned.message(process, { owner: "ada" }) })
+    assert.strictEqual(other.authority, log.authority)
+  })
+})
+
 describe("a cron message", () => {
   const at = (name: string, n: number, timestamp: number, state = log) =>
     refusal(state, { message: cron(name, n), voucher: none }, timestamp)
@@ -369,6 +427,15 @@ describe("the order of the lines", () => {
       Admission.emptyLog,
       { message: Unsigned.spawn({ tags: [["Authority", "x"]] }), voucher: none, seen: undefined },
       "bad spawn",
+    ],
+    [
+      log,
+      {
+        message: Unsigned.message(process, { owner: "bob", tags: [["Action", "Authority"]] }),
+        voucher: none,
+        seen: undefined,
+      },
+      "bad authority",
     ],
     [
       { ...log, cron: HashMap.set(log.cron, "10-seconds", 5) },

@@ -123,15 +123,25 @@ export class Client {
     )
   }
 
-  #message(process: Id.ProcessId, action: string, data: string, tags: Record<string, string> = {}) {
-    const extra = Object.entries(tags).map(([name, value]) => ({ name, value }))
+  /** Units of which it takes so many, and more than half. */
+  #believed({ quorum }: { readonly quorum: number }): ReadonlyArray<Id.Address> {
+    return this.#town.units.slice(0, 2 * quorum - 1)
+  }
+
+  #message(
+    process: Id.ProcessId,
+    action: string,
+    data: string,
+    ...tags: ReadonlyArray<readonly [name: string, value: string]>
+  ) {
+    const extra = tags.map(([name, value]) => ({ name, value }))
     const all = [...Message.protocolTags("Message"), { name: "Action", value: action }, ...extra]
     return { target: Id.toBytes(process), tags: all, data: Bytes.fromText(data) }
   }
 
   #spawn(by: number, salt: string, quorum: number, cronSeconds?: number): Item.Item {
     const { scheduler, units } = this.#town
-    const named = units.length > 1 ? units.slice(0, 2 * quorum - 1) : []
+    const named = units.length > 1 ? this.#believed({ quorum }) : []
     const tags = [
       ...Message.protocolTags("Process"),
       { name: "Module", value: Module.id(Guest.programs[0]!) },
@@ -165,12 +175,15 @@ export class Client {
     }
     const process = this.#process(operation.target)
     if (process === undefined) return undefined
-    if (kind === "upgrade")
-      return this.#sign(
-        by,
-        name,
-        this.#message(process, "Upgrade", "", { Module: Module.id(Guest.programs[operation.program]!) }),
-      )
+    if (kind === "upgrade") {
+      const module = Module.id(Guest.programs[operation.program]!)
+      return this.#sign(by, name, this.#message(process, "Upgrade", "", ["Module", module]))
+    }
+    if (kind === "authority") {
+      const units = this.#believed(operation).map((unit) => ["Authority", unit] as const)
+      const owner = this.jobs.find(({ item }) => item?.id === process)!.operation.by
+      return this.#sign(owner, name, this.#message(process, "Authority", "", ...units))
+    }
     const script = kind === "say" ? [...this.#script(operation.plan)] : []
     if (kind === "drop") {
       const { id } = this.#latecomer(operation)

@@ -9,9 +9,11 @@ import * as Stream from "effect/Stream"
 import type { Turn } from "../../compute-unit/ComputeUnit.ts"
 import * as SnapshotLog from "../../compute-unit/SnapshotLog.ts"
 import type { LogState } from "../../runtime/Admission.ts"
+import * as Authority from "../../runtime/Authority.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import * as Id from "../../runtime/Id.ts"
 import * as Item from "../../runtime/Item.ts"
+import * as Message from "../../runtime/Message.ts"
 import * as OutboxProof from "../../runtime/OutboxProof.ts"
 import { Store } from "../../runtime/Store.ts"
 import * as Table from "../../runtime/Table.ts"
@@ -57,6 +59,28 @@ const anyPair = (): Pick<Pieces, "scheduler" | "log"> => {
     log: bentState((state, process) => {
       const said = last.get(process)
       return said === undefined ? state : { ...state, pairs: HashMap.set(state.pairs, ...said) }
+    }),
+  }
+}
+
+/** Believes by a new policy from the moment in which its owner sends it, not from the slot after its own. */
+const policyEarly = (): Pick<Pieces, "scheduler" | "log"> => {
+  const sent = new Map<Id.ProcessId, Authority.Authority>()
+  return {
+    scheduler: (scheduler) => ({
+      ...scheduler,
+      submit: (bytes, proof) =>
+        Effect.suspend(() => {
+          const said = Result.flatMap(Item.decode(bytes), Message.parse)
+          if (Result.isSuccess(said) && said.success.action === "Authority")
+            sent.set(said.success.process, Result.getOrThrow(Authority.parse(said.success.item.tags, [])))
+          return scheduler.submit(bytes, proof)
+        }),
+    }),
+    log: bentState((state, process) => {
+      const policy = sent.get(process)
+      if (policy === undefined || state.authority === undefined) return state
+      return { ...state, authority: { ...policy, since: state.authority.since } }
     }),
   }
 }
@@ -168,12 +192,25 @@ export const bugs: ReadonlyArray<Bug> = [
     climate: () => ({ units: 3, lie: undefined }),
     pieces: () => ({
       log: bentState((state) => {
-        const { process } = state
-        if (process === undefined || process.authority.quorum < 2) return state
-        const authority = { ...process.authority, quorum: process.authority.quorum - 1 }
-        return { ...state, process: { ...process, authority } }
+        const { authority } = state
+        if (authority === undefined || authority.quorum < 2) return state
+        return { ...state, authority: { ...authority, quorum: authority.quorum - 1 } }
       }),
     }),
+  },
+  {
+    name: "a policy is in force a slot early",
+    found: ["authority", "delivery"],
+    seed: 9,
+    climate: ({ disk, shape }) => ({
+      units: 2,
+      lie: undefined,
+      crashesMax: 0,
+      courierMs: 3,
+      disk: { ...disk, flushMsMax: 60 },
+      shape: { ...shape, operations: 30, spanMs: 1_000 },
+    }),
+    pieces: policyEarly,
   },
   {
     name: "after a restart a slot is left out",

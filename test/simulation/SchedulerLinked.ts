@@ -61,6 +61,7 @@ export const make = (line: Line, life: Life): Service => {
     data: (hash) => request((service) => service.data(hash)),
     receipt: (process, slot) => request((service) => service.receipt(process, slot)),
     log: (process, from, limit) => request((service) => service.log(process, from, limit)),
+    authority: (process) => request((service) => service.authority(process)),
     processes: request((service) => service.processes),
     nextBatch: request((service) => service.nextBatch),
     batches: (from) => Stream.unfold(from, nextBatch),

@@ -43,6 +43,8 @@ export type Operation = Timed &
     | { readonly kind: "anchor"; readonly of: number }
     | { readonly kind: "forge"; readonly target: number }
     | { readonly kind: "look"; readonly target: number; readonly look: Look }
+    /** A word of its owner whom a process is to believe. */
+    | { readonly kind: "authority"; readonly target: number; readonly quorum: number }
     | { readonly kind: "upgrade"; readonly target: number; readonly program: number }
     /** Lets a process speak to one that is not there yet, gives up one of its messages, and spawns that one. */
     | {
@@ -98,8 +100,9 @@ export const make = (luck: Luck.Luck, { operations, spanMs, units }: Shape): Rea
     if (dice < 15) return { ...timed, kind: "repeat", of, signedAgain: luck.chance(0.5) }
     if (dice < 16) return { ...timed, kind: "anchor", of }
     if (dice < 17) return { ...timed, kind: "forge", target }
+    if (dice < 18) return { ...timed, kind: "look", target, look }
     return dice < 19
-      ? { ...timed, kind: "look", target, look }
+      ? { ...timed, kind: "authority", target, quorum }
       : { ...timed, kind: "upgrade", target, program: luck.below(2) }
   })
   const drops = Array.from({ length: luck.below(3) }, (_, i): Operation => ({

@@ -4,25 +4,28 @@ import * as Identity from "../../identity/Identity.ts"
 import * as SignedItem from "../../identity/SignedItem.ts"
 import type { Signer } from "../../identity/Signer.ts"
 import * as SignerLocal from "../../identity/SignerLocal.ts"
+import * as Draft from "../../messenger-unit/Draft.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import * as Hash from "../../runtime/Hash.ts"
 import * as Id from "../../runtime/Id.ts"
 import type * as Item from "../../runtime/Item.ts"
 import * as Message from "../../runtime/Message.ts"
 
+type Tags = Draft.Tags
+
 export interface Caller {
   readonly identity: Identity.Identity
   readonly signer: Signer["Service"]
-  readonly spawn: (module: Id.Id, scheduler: Id.Address, tags?: Record<string, string>) => Promise<Item.Item>
+  readonly spawn: (module: Id.Id, scheduler: Id.Address, tags?: Tags) => Promise<Item.Item>
   readonly message: (
     process: Id.ProcessId,
     action: string,
-    tags?: Record<string, string>,
+    tags?: Tags,
     data?: string | Uint8Array,
   ) => Promise<Item.Item>
 }
 
-const pairs = (tags: Record<string, string>) => Object.entries(tags).map(([name, value]) => ({ name, value }))
+const pairs = (tags: Tags) => Draft.content({ tags }).tags
 
 export const caller = (name: string): Caller => {
   const identity = Identity.fromSeed(Hash.sha256(Bytes.fromText(name)))

@@ -64,12 +64,20 @@ export const make = (
   const next = (said: Said | string = {}): Entry => {
     slot++
     const given = typeof said === "string" ? { action: said } : said
-    const { timestamp: at = timestamp + 1_000, inadmissible, pair, cron, upgrade, root = true } = given
+    const {
+      timestamp: at = timestamp + 1_000,
+      inadmissible,
+      pair,
+      cron,
+      authority,
+      upgrade,
+      root = true,
+    } = given
     const { referenced, drop, void: voided } = given
     timestamp = at
     const head = Unsigned.hash(`${name} head ${slot}`)
     const item = slot === 0 ? spawn.item.bytes : itemOf(given)
-    const noted = { inadmissible, pair, cron, upgrade, drop, void: voided }
+    const noted = { inadmissible, pair, cron, authority, upgrade, drop, void: voided }
     return { slot, timestamp, head, item, data: referenced, ...noted, root }
   }
   return {

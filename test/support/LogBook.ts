@@ -107,6 +107,7 @@ export const make = (signer: Signer["Service"] = Caller.caller("small node").sig
             ? Effect.fail(new LogUnknown({ process, slot: 0 }))
             : Effect.succeed(logOf(process).slice(from, from + Math.min(limit, Limit.logPageMax))),
         ),
+      authority: (process) => Effect.fail(new LogUnknown({ process, slot: 0 })),
       processes: Effect.sync(() =>
         Array.from(logs, ([process, log]) => ({
           process,

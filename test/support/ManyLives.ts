@@ -114,6 +114,7 @@ const lives = Effect.fnUntraced(function* (residentBytesMax: number | undefined,
   }
   yield* send(upgraded, "Upgrade", { Module: Module.id(secondCode) })
   yield* send(upgraded, "Add")
+  yield* send(ticking, "Authority", { Authority: address })
   yield* TestClock.adjust(19_000)
   yield* rest
   yield* send(parent, "Rest", { For: "5m" })

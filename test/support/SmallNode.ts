@@ -14,6 +14,7 @@ import * as SandboxInline from "../../compute-unit/SandboxInline.ts"
 import { Signer } from "../../identity/Signer.ts"
 import { Verifier } from "../../identity/Verifier.ts"
 import * as VerifierLocal from "../../identity/VerifierLocal.ts"
+import type { Tags } from "../../messenger-unit/Draft.ts"
 import type { MessengerUnit } from "../../messenger-unit/MessengerUnit.ts"
 import * as MessengerUnitLocal from "../../messenger-unit/MessengerUnitLocal.ts"
 import { Archive } from "../../runtime/Archive.ts"
@@ -151,7 +152,7 @@ export const spawn = Effect.fnUntraced(function* (
   node: Pick<SmallNode, "messenger">,
   by: Caller.Caller,
   source: string,
-  tags: Record<string, string> = {},
+  tags: Tags = {},
 ) {
   const module = yield* upload(node, source)
   const { scheduler } = yield* node.messenger.info
@@ -164,7 +165,7 @@ export const send = Effect.fnUntraced(function* (
   by: Caller.Caller,
   process: Id.ProcessId,
   action: string,
-  tags: Record<string, string> = {},
+  tags: Tags = {},
   data: string | Uint8Array = "",
 ) {
   const item = yield* Effect.promise(() => by.message(process, action, tags, data))
@@ -177,7 +178,7 @@ export const ask = Effect.fnUntraced(function* (
   by: Caller.Caller,
   process: Id.ProcessId,
   action: string,
-  tags: Record<string, string> = {},
+  tags: Tags = {},
   data: string | Uint8Array = "",
 ) {
   const item = yield* Effect.promise(() => by.message(process, action, tags, data))

@@ -1,7 +1,8 @@
 /**
  * Scenes: lives that are recorded. Between them they use everything that an outcome can be made of: values of the
  * language kept over turns, waits over processes and time, spawns, views, binary data, every reason for a turn to
- * fail that a caller can bring about, code that does not load, an upgrade, a plain module.
+ * fail that a caller can bring about, code that does not load, an upgrade, a change of whom a process
+ * believes, a plain module.
  */
 import fs from "node:fs"
 import path from "node:path"
@@ -138,6 +139,30 @@ const upgrade: Scene = Effect.fnUntraced(function* (node) {
   return alone(process, upgradeFrom, upgradeTo, refusing)
 })
 
+const poker = `heddle.on("Poke", (m) => heddle.ask(m.tags.To, { Action: "Increment" }))`
+
+const authority: Scene = Effect.fnUntraced(function* (node) {
+  const source = yield* example("counter")
+  const process = yield* SmallNode.spawn(node, ada, source)
+  const other = yield* SmallNode.spawn(node, bob, poker)
+  const poke = SmallNode.ask(node, bob, other, "Poke", { To: process })
+  const believe = (...units: ReadonlyArray<Id.Address>) =>
+    SmallNode.ask(
+      node,
+      ada,
+      process,
+      "Authority",
+      units.map((unit) => ["Authority", unit] as const),
+    )
+  const { address } = node.compute
+  yield* poke
+  yield* believe(address, bob.identity.address)
+  yield* SmallNode.ask(node, ada, process, "Get")
+  yield* believe(address)
+  yield* poke
+  return alone(process, source)
+})
+
 const plain: Scene = Effect.fnUntraced(function* (node) {
   const bytes = new Uint8Array(fs.readFileSync(path.join(examples, "wat-counter", "counter.wasm")))
   const module = yield* node.messenger.addModule(bytes)
@@ -155,5 +180,6 @@ export const scenes: Readonly<Record<string, Scene>> = {
   broken,
   family,
   upgrade,
+  authority,
   plain,
 }

@@ -107,7 +107,7 @@ export const frames = () => {
       { name: "nothing", frame: "", why: "the frame ends early" },
       {
         name: "no such call",
-        frame: hex(request(8, 0, number(7, 8))),
+        frame: hex(request(9, 0, number(7, 8))),
         why: "call 8 is not part of /heddle/scheduler/1",
       },
       { name: "cut short", frame: hex(log.subarray(0, -1)), why: "the bytes end early" },

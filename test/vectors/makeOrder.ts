@@ -243,8 +243,9 @@ const admission = () => {
   })
 
   const spawnedAt = 1_700_000_000_000
-  const empty = { spawn: null, nextSlot: 0, timestamp: 0, spawnedAt: 0, pairs: {}, cron: {} }
-  const log = { spawn: hex(spawn), nextSlot: 9, timestamp: spawnedAt, spawnedAt, pairs: {}, cron: {} }
+  const nothing = { pairs: {}, cron: {}, authority: null }
+  const empty = { spawn: null, nextSlot: 0, timestamp: 0, spawnedAt: 0, ...nothing }
+  const log = { spawn: hex(spawn), nextSlot: 9, timestamp: spawnedAt, spawnedAt, ...nothing }
   const proven = (fields: object) => ({
     proven: {
       source: base64(source),
@@ -261,8 +262,25 @@ const admission = () => {
   const crons = { ...log, cron: { "10-seconds": 4 } }
   const two = { attestors: [unit("a"), unit("b")] }
 
+  const changed = { ...log, authority: { units: [unit("d")], quorum: 1, since: 9 } }
+  const believe = (tags: NonNullable<Reference.Fields["tags"]>, by = owner) =>
+    Reference.item(
+      {
+        type: 2,
+        owner: by,
+        anchor: filler("anchor", 32),
+        target: process,
+        ...message("Message", [["Action", "Authority"], ...tags]),
+      },
+      filler("signature", 64),
+    )
+  const ab = [
+    ["Authority", unit("a")],
+    ["Authority", unit("b")],
+  ] as const
+
   const of = (
-    line: number,
+    line: number | string,
     name: string,
     decision: string,
     state: object,
@@ -271,7 +289,8 @@ const admission = () => {
       voucher = "signed",
       seen = null,
       at = spawnedAt,
-    }: { voucher?: unknown; seen?: string | null; at?: number } = {},
+      inForce,
+    }: { voucher?: unknown; seen?: string | null; at?: number; inForce?: object } = {},
   ) => ({
     line,
     name,
@@ -281,6 +300,7 @@ const admission = () => {
     seen,
     timestamp: at,
     decision,
+    ...(inForce === undefined ? {} : { inForce }),
     valid: decision === "admitted",
   })
 
@@ -290,7 +310,33 @@ const admission = () => {
     of(4, "message that has a slot", "repeat", log, said, { seen: "repeat" }),
     of(4, "spawn in a log that has one", "repeat", log, spawn),
     of(5, "spawn that names a unit twice", "bad spawn", empty, unruly),
-    of(6, "spawn that a key signed", "admitted", empty, spawn),
+    of("5d", "policy of somebody else", "bad authority", log, believe(ab, filler("another owner", 32))),
+    of("5d", "policy without a unit", "bad authority", log, believe([])),
+    of("5d", "policy of one unit twice", "bad authority", log, believe([ab[0], ab[0]])),
+    of(
+      "5c",
+      "policy of half of its units",
+      "bad authority",
+      log,
+      believe([...ab, ["Authority-Quorum", "1"]]),
+    ),
+    of(
+      "5c",
+      "policy of more units than it has",
+      "bad authority",
+      log,
+      believe([...ab, ["Authority-Quorum", "3"]]),
+    ),
+    of("5d", "policy of a committee", "bad authority", log, believe([["Authority", "committee 3/5"]])),
+    of(6, "spawn that a key signed", "admitted", empty, spawn, {
+      inForce: { units: [unit("a"), unit("b"), unit("c")], quorum: 2, since: 0 },
+    }),
+    of(6, "policy of the owner", "admitted", log, believe(ab), {
+      inForce: { units: two.attestors, quorum: 2, since: 10 },
+    }),
+    of(6, "policy of the owner, after another", "admitted", changed, believe([ab[0]]), {
+      inForce: { units: [unit("a")], quorum: 1, since: 10 },
+    }),
     of(6, "message that a key signed", "admitted", log, said),
     of(7, "emitted, without a proof", "no proof", log, emitted, { voucher: "none" }),
     of(7, "cron that the spawn does not name", "no proof", log, cron(1, "20-seconds"), {
@@ -312,6 +358,9 @@ const admission = () => {
     }),
     of(11, "attested by one unit and by strangers", "not attested", log, emitted, {
       voucher: proven({ attestors: [unit("a"), unit("x"), unit("y")] }),
+    }),
+    of(11, "attested by units that it believed before", "not attested", changed, emitted, {
+      voucher: proven({}),
     }),
     of(12, "message proven as a spawn", "bad proof", log, emitted, { voucher: proven({ kind: "spawn" }) }),
     of(12, "spawn proven as a message", "bad proof", empty, child, { voucher: proven({}) }),
@@ -341,6 +390,9 @@ const admission = () => {
       voucher: proven({ kind: "void", pair: 6 }),
     }),
     of(19, "pair number 1 first", "admitted", log, emitted, { voucher: proven({}) }),
+    of(19, "attested by the unit that it believes now", "admitted", changed, emitted, {
+      voucher: proven({ attestors: [unit("d")] }),
+    }),
     of(19, "pair number 5 after 4", "admitted", pairs, emitted, { voucher: proven({ pair: 5, ...two }) }),
     of(19, "void of pair number 5 after 4", "admitted", pairs, stood, {
       voucher: proven({ kind: "void", pair: 5 }),
@@ -352,13 +404,33 @@ const admission = () => {
   ]
 }
 
+/** 04 §4: a policy as the metadata commits to it. */
+const authorities = () =>
+  [
+    { units: ["a"], quorum: 1, since: 0 },
+    { units: ["a", "b", "c"], quorum: 2, since: 10 },
+    { units: ["c", "b", "a"], quorum: 2, since: 10 },
+    { units: ["a", "b", "c"], quorum: 3, since: 10 },
+    { units: ["a", "b", "c"], quorum: 2, since: 11 },
+  ].map(({ units, quorum, since }) => {
+    const named = units.map((unit) => filler(`unit ${unit}`, 32))
+    const hash = Log.tagged(
+      "heddle/authority/1",
+      Reference.number(since, 8),
+      Reference.number(quorum, 8),
+      ...named,
+    )
+    return { units: named.map(base64), quorum, since, hash: hex(hash) }
+  })
+
 export const order = () => {
   const { good, bad } = named()
   return {
     comment:
       "Order (spec 03). `entries`: what is hashed, in hex, and the hashes. `receipts`: as JSON everywhere, the key is ML-DSA-44 " +
       "of `seed`; one that is not valid fails first at `fails`: the head, the path or the signature. `equivocations`: two of " +
-      "the valid receipts by name. `admission`: state, candidate, timestamp and decision by the line of 03 §4.",
+      "the valid receipts by name. `admission`: state, candidate, timestamp and decision by the line of 03 §4; `inForce`, whom the process " +
+      "believes after it. `authorities`: policies as metadata hashes them (04 §4).",
     secrets: { scheduler: hex(key.seed), "another scheduler": hex(stranger.seed) },
     entries: entries().map(({ item, proof, assignment }) => ({
       item: hex(item),
@@ -377,5 +449,6 @@ export const order = () => {
     ],
     equivocations: equivocations(),
     admission: admission(),
+    authorities: authorities(),
   }
 }

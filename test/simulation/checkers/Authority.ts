@@ -1,10 +1,11 @@
 /**
  * Authority: nothing was accepted that nobody answers for. A signed item has its signature; what a process is said to
- * have emitted, it has emitted, and as many units as the receiver asks for have signed that.
+ * have emitted, it has emitted, and as many units have signed that as the receiver asks for at that slot.
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Attestation from "../../../runtime/Attestation.ts"
+import * as Policy from "../../../runtime/Authority.ts"
 import * as Bytes from "../../../runtime/Bytes.ts"
 import * as Hash from "../../../runtime/Hash.ts"
 import * as Id from "../../../runtime/Id.ts"
@@ -20,7 +21,7 @@ import type { Make } from "../Checker.ts"
 export const make: Make = ({ places, keys }, fail) => {
   const scheduler = places.find(({ schedules }) => schedules)!
 
-  const checkProof = (process: Process.Process, where: string, { item: bytes, proof: given }: LogEntry) => {
+  const checkProof = (policy: Policy.Authority, where: string, { item: bytes, proof: given }: LogEntry) => {
     const item = Result.getOrThrow(Item.decode(bytes))
     const proof = Result.getOrThrowWith(OutboxProof.decode(given), (why) => new Error(`${where}: ${why}`))
     const source = proof.attestation.process
@@ -40,7 +41,7 @@ export const make: Make = ({ places, keys }, fail) => {
       return Effect.runSync(Effect.orDie(verified))
     })
     const signers = new Set(good.map(({ owner }) => Id.fromBytes(Hash.sha256(owner))))
-    const { units, quorum } = process.authority
+    const { units, quorum } = policy
     const believed = units.filter((unit) => signers.has(unit)).length
     if (believed < quorum) fail(`${where}: ${believed} units of those it believes signed it, not ${quorum}`)
   }
@@ -62,16 +63,20 @@ export const make: Make = ({ places, keys }, fail) => {
       for (const { process: id } of log.processes()) {
         const outcomes = turns(id)
         let process: Process.Process | undefined
+        let policy: Policy.Authority | undefined
         for (const [slot, entry] of entries(id).entries()) {
           const where = `process ${id} slot ${slot}`
           if (outcomes[slot]?.outcome.error?.reason === "inadmissible")
             fail(`${where} was let in: ${outcomes[slot].outcome.error.message}`)
           const item = Result.getOrThrow(Item.decode(entry.item))
-          process ??= Result.getOrThrow(Result.flatMap(Message.parse(item), Process.fromSpawn))
+          const message = Result.getOrThrow(Message.parse(item))
+          process ??= Result.getOrThrow(Process.fromSpawn(message))
+          policy ??= process.authority
           const voids = (outcomes[slot]?.outcome.outbox ?? []).filter(({ kind }) => kind === "void").length
           if (voids > 0 && !isOwnersDrop(process, item)) fail(`${where}: its owner gave nothing up`)
           if (item.type !== SignatureType.outbox) checkSigned(where, item)
-          else if (entry.proof.length > 0) checkProof(process, where, entry)
+          else if (entry.proof.length > 0) checkProof(policy, where, entry)
+          policy = Result.getOrThrow(Policy.read(process, message)) ?? policy
         }
       }
     },
