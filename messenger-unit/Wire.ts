@@ -1,60 +1,14 @@
 /**
- * Wire: the nouns as JSON, for the HTTP API and for whoever prints them. Ids are 43 characters, bytes are base64url,
- * fuel is decimal text, times are ms since 1970, and what is not there is `null`.
+ * Wire: the nouns as JSON, for the HTTP API and for whoever prints them. Ids, bytes and times are spelled as
+ * `Spelling.ts` says, fuel is decimal text, and what is not there is `null`.
  *
  * Every schema decodes to the type of the noun's own file, so a field that is added there and not here is an error of
  * the compiler in `MessengerUnitServer.ts` or `MessengerUnitRemote.ts`.
  */
-import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as SchemaIssue from "effect/SchemaIssue"
-import * as SchemaTransformation from "effect/SchemaTransformation"
-import * as Bytes from "../runtime/Bytes.ts"
-import * as Hash from "../runtime/Hash.ts"
-import * as RuntimeId from "../runtime/Id.ts"
-import * as Merkle from "../runtime/Merkle.ts"
+import { Assignment, Base64Url, Hash32, Id, place, Receipt, signed, slot, time } from "../runtime/Spelling.ts"
 
-/** The canonical spelling of 32 bytes; the three others that a lenient reader would take are refused. */
-export const Id = Schema.String.annotate({
-  expected: "an id: 32 bytes as 43 characters of base64url",
-  examples: ["n4bQgYhMfWWaL-qgxVrQFaO_TxsrC4Is0V1sFbDwCgg"],
-}).pipe(
-  Schema.refine((text): text is RuntimeId.Id => RuntimeId.parse(text) !== undefined, {
-    identifier: "Id",
-    expected: "an id: 32 bytes as 43 characters of base64url",
-    description: "32 bytes as 43 characters of base64url, in their one canonical spelling",
-  }),
-)
-
-const base64url = Schema.String.annotate({
-  description: "bytes as base64url without padding",
-  contentEncoding: "base64url",
-})
-
-/** Bytes; Node's own decoder, because a log can carry megabytes. */
-export const Base64Url = base64url.pipe(
-  Schema.decodeTo(
-    Schema.Uint8Array,
-    SchemaTransformation.transformEffect<Uint8Array, string>({
-      decode: (text, options) => {
-        const bytes = Bytes.fromBase64Url(text)
-        return bytes === undefined
-          ? Effect.fail(
-              new SchemaIssue.InvalidValue({ expected: "base64url without padding" }, text, options),
-            )
-          : Effect.succeed(bytes)
-      },
-      encode: (bytes) => Effect.succeed(Bytes.toBase64Url(bytes)),
-    }),
-  ),
-)
-
-/** A SHA-256 hash. A reader of proofs takes their shape as given, so it is checked here. */
-const Hash32 = Base64Url.check(
-  Schema.makeFilter((bytes) =>
-    bytes.length === Hash.length ? undefined : `a hash has ${Hash.length} bytes`,
-  ),
-)
+export { Assignment, Base64Url, Id, Receipt }
 
 /** An engine's id: the hash of its bytes, written as every id is. */
 export const EngineId = Hash32.annotate({ description: "id of an engine: SHA-256 of its bytes" })
@@ -64,8 +18,6 @@ export const DataHash = Id.annotate({ description: "SHA-256 of the bytes, writte
 
 const u32 = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 32 - 1 }))
 const fuel = Schema.BigInt.annotate({ description: "fuel as decimal text" })
-const time = Schema.Natural.annotate({ description: "ms since 1970" })
-const slot = Schema.Natural.annotate({ description: "place in the process's log, from 0" })
 const pairs = Schema.Array(Schema.Tuple([Schema.String, Schema.String]))
 
 export const Accepted = Schema.Struct({
@@ -77,16 +29,6 @@ export const Accepted = Schema.Struct({
   repeat: Schema.Boolean.annotate({ description: "whether the message had this slot before" }),
 }).annotate({ identifier: "Accepted", description: "a message has its slot, durably" })
 
-export const Assignment = Schema.Struct({
-  process: Id,
-  term: Schema.Natural,
-  slot,
-  timestamp: time,
-  entryHash: Hash32,
-  previous: Hash32,
-  head: Hash32,
-}).annotate({ identifier: "Assignment" })
-
 export const LogEntry = Schema.Struct({
   assignment: Assignment,
   batch: Schema.Natural,
@@ -94,22 +36,6 @@ export const LogEntry = Schema.Struct({
   item: Base64Url,
   proof: Base64Url,
 }).annotate({ identifier: "LogEntry", description: "one slot of a log, with the whole signed item" })
-
-const signed = { signatureType: Schema.Natural, owner: Base64Url, signature: Base64Url }
-const place = {
-  index: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Merkle.leavesMax - 1 })),
-  path: Schema.Array(Hash32).check(
-    Schema.makeFilter((path) =>
-      path.length === Merkle.depth ? undefined : `a path has ${Merkle.depth} hashes`,
-    ),
-  ),
-}
-
-export const Receipt = Schema.Struct({
-  link: Schema.Struct({ number: Schema.Natural, previousRoot: Hash32, root: Hash32, ...signed }),
-  assignment: Assignment,
-  ...place,
-}).annotate({ identifier: "Receipt", description: "the scheduler's signed statement that a slot was given" })
 
 export const Equivocation = Schema.Struct({
   kind: Schema.Literals(["slot", "batch"]),

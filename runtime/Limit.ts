@@ -132,6 +132,12 @@ export const witnessesPerProofMax = 64
 /** One outbox proof: 64 witnesses of the largest parameter set, and its hashes. A log keeps what nobody looks at. */
 export const proofBytesMax = 512 * 1024
 
+/**
+ * Characters of a file that proves something against a scheduler: a log of a hundred thousand small messages, or of ten
+ * of the largest. Who checks one has it in memory more than once.
+ */
+export const proofFileCharsMax = 128 * 1024 * 1024
+
 /** Timers a process can have pending; they live in its metadata, which every batch hashes. */
 export const timersPendingMax = 10_000
 

@@ -9,15 +9,13 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as SchemaIssue from "effect/SchemaIssue"
-import * as SchemaTransformation from "effect/SchemaTransformation"
 import type { Overloaded, Verifier } from "../identity/Verifier.ts"
 import * as Batch from "../runtime/Batch.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as Hash from "../runtime/Hash.ts"
 import * as Id from "../runtime/Id.ts"
-import * as Merkle from "../runtime/Merkle.ts"
 import * as SignatureType from "../runtime/SignatureType.ts"
+import * as Spelling from "../runtime/Spelling.ts"
 
 export const format = "heddle/equivocation/1"
 
@@ -40,55 +38,8 @@ export class NotEquivocation extends Data.TaggedError("NotEquivocation")<{ reado
   }
 }
 
-const base64Url = (expected: string, fits: (bytes: Uint8Array) => boolean) =>
-  Schema.String.pipe(
-    Schema.decodeTo(
-      Schema.Uint8Array,
-      SchemaTransformation.transformEffect<Uint8Array, string>({
-        decode: (text, options) => {
-          const bytes = Bytes.fromBase64Url(text)
-          return bytes === undefined || !fits(bytes)
-            ? Effect.fail(new SchemaIssue.InvalidValue({ expected }, text, options))
-            : Effect.succeed(bytes)
-        },
-        encode: (bytes) => Effect.succeed(Bytes.toBase64Url(bytes)),
-      }),
-    ),
-  )
-
-const Base64Url = base64Url("base64url without padding", () => true)
-const Digest = base64Url("32 bytes as base64url", (bytes) => bytes.length === Hash.length)
-const ProcessId = Schema.String.pipe(
-  Schema.refine((text): text is Id.Id => Id.parse(text) !== undefined, {
-    expected: "an id: 43 characters of base64url",
-  }),
-)
-const Place = Schema.Natural.check(Schema.isLessThan(Merkle.leavesMax))
-
-const Receipt = Schema.Struct({
-  link: Schema.Struct({
-    number: Schema.Natural,
-    previousRoot: Digest,
-    root: Digest,
-    signatureType: Schema.Natural,
-    owner: Base64Url,
-    signature: Base64Url,
-  }),
-  assignment: Schema.Struct({
-    process: ProcessId,
-    term: Schema.Natural,
-    slot: Schema.Natural,
-    timestamp: Schema.Natural,
-    entryHash: Digest,
-    previous: Digest,
-    head: Digest,
-  }),
-  index: Place,
-  path: Schema.Array(Digest).check(Schema.isMinLength(Merkle.depth), Schema.isMaxLength(Merkle.depth)),
-})
-
 const File = Schema.fromJsonString(
-  Schema.Struct({ format: Schema.Literal(format), first: Receipt, second: Receipt }),
+  Schema.Struct({ format: Schema.Literal(format), first: Spelling.Receipt, second: Spelling.Receipt }),
 )
 
 /** The proof as the text of a file. */

@@ -103,8 +103,9 @@ const firstTurn = Effect.fnUntraced(function* (
   return undefined
 })
 
-const writing =
-  ({ process, out }: ProveAgainstInput) =>
+/** Writes a proof to the file that was named, or to one named by its kind. */
+export const writing =
+  ({ process, out }: Pick<ProveAgainstInput, "process" | "out">) =>
   (name: string, text: string) => {
     const file = out ?? `${name}-${process}.json`
     return Effect.tryPromise({

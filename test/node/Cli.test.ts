@@ -42,6 +42,8 @@ const commands = [
   "verify",
   "diff",
   "debug",
+  "prove",
+  "prove check",
   "import-ao",
   "restore",
   "archive",

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url"
 import * as Make from "./make.ts"
 import { archive } from "./makeArchive.ts"
 import { frames } from "./makeFrames.ts"
+import { inadmissible } from "./makeInadmissible.ts"
 import { order } from "./makeOrder.ts"
 import { outbox } from "./makeOutbox.ts"
 import { outcome } from "./makeOutcome.ts"
@@ -16,6 +17,7 @@ export const files = {
   "item.json": Make.item,
   "signature.json": signature,
   "order.json": order,
+  "inadmissible.json": inadmissible,
   "outcome.json": outcome,
   "outbox.json": outbox,
   "plain-module.json": plainModule,

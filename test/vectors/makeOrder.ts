@@ -5,8 +5,8 @@ import * as Log from "./referenceLog.ts"
 const { base64, filler, flip, hex, utf8 } = Reference
 type Bytes = Reference.Bytes
 
-const key = Reference.mlDsaKey(1044, filler("scheduler", 32))
-const stranger = Reference.mlDsaKey(1044, filler("another scheduler", 32))
+export const key = Reference.mlDsaKey(1044, filler("scheduler", 32))
+export const stranger = Reference.mlDsaKey(1044, filler("another scheduler", 32))
 
 const shown = (of: Log.Assignment, head = Log.head(of)) => ({
   process: base64(of.process),
@@ -50,7 +50,7 @@ const entries = () => {
   ]
 }
 
-interface Receipt {
+export interface Receipt {
   readonly link: {
     readonly number: number
     readonly previousRoot: Bytes
@@ -65,7 +65,7 @@ interface Receipt {
   readonly path: ReadonlyArray<Bytes>
 }
 
-const receipts = (
+export const receipts = (
   number: number,
   previousRoot: Bytes,
   assignments: ReadonlyArray<Log.Assignment>,
@@ -84,7 +84,7 @@ const receipts = (
   }))
 }
 
-const written = ({ link, assignment, head, index, path }: Receipt) => ({
+export const written = ({ link, assignment, head, index, path }: Receipt) => ({
   link: {
     number: link.number,
     previousRoot: base64(link.previousRoot),
