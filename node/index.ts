@@ -265,6 +265,7 @@ export type { Code, Dropped, Entry } from "../messenger-unit/Client.ts"
 export type { Draft, Json } from "../messenger-unit/Draft.ts"
 export type { NodeInfo, OutboxPlace, ProcessInfo, Undelivered } from "../messenger-unit/MessengerUnit.ts"
 export type {
+  AuthorityChanged,
   Call,
   Drop,
   Message,
@@ -278,6 +279,7 @@ export type {
   Upgraded,
 } from "../messenger-unit/PromiseClient.ts"
 export type { Attestation, SignedAttestation } from "../runtime/Attestation.ts"
+export type { InForce as Authority } from "../runtime/Authority.ts"
 export type { Receipt } from "../runtime/Batch.ts"
 export type { Address, ProcessId } from "../runtime/Id.ts"
 export type { Outcome, Reply, TurnError } from "../runtime/Outcome.ts"

@@ -573,6 +573,24 @@ describe("PromiseClient", () => {
     }),
   )
 
+  it.live("says whom a process believes, and changes it for its owner alone", () =>
+    withClient(async (client) => {
+      const process = await client.spawn(source)
+      const { compute } = await client.info()
+      assert.deepStrictEqual(await client.authority(process), { units: [compute], quorum: 1, since: 0 })
+      const changed = await client.changeAuthority(process, { units: [compute, pid], quorum: 2 })
+      const policy = { units: [compute, pid], quorum: 2, since: 2 }
+      assert.deepInclude(changed, { process, slot: 1, repeat: false, ...policy })
+      assert.deepStrictEqual(await client.authority(process), policy)
+      const refused = await failure(client.changeAuthority(process, { units: [compute, pid], quorum: 1 }))
+      assert.deepInclude(refused, { _tag: "Refused", reason: "bad authority" })
+      const as = Caller.caller("grace").identity
+      const stranger = await failure(client.changeAuthority(process, { units: [compute] }, { as }))
+      assert.deepInclude(stranger, { _tag: "NotOwner", owner: ada.address, speaker: as.address })
+      assert.strictEqual((await client.process(process)).slots, 2, "nothing of that came into the log")
+    }),
+  )
+
   it.live("spawns within the limits that it is given", () =>
     withClient(async (client) => {
       const limits = { memoryMiB: 8, fuelPerTurnMax: 20_000_000 }
