@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
 import * as Assign from "../runtime/Assign.ts"
+import type * as Authority from "../runtime/Authority.ts"
 import type * as Id from "../runtime/Id.ts"
 import type * as Message from "../runtime/Message.ts"
 import * as Module from "../runtime/Module.ts"
@@ -54,6 +55,8 @@ export interface State {
   readonly cron: ReadonlyMap<string, number>
   /** When each pending timer is due, in ms. */
   readonly timers: ReadonlyMap<Id.Id, number>
+  /** Whom it believes from the next slot on. */
+  readonly authority: Authority.InForce
   /** Pages of 64 KiB, and pages of 4 KiB that are not those of its boot image. */
   readonly memory: { readonly wasmPages: number; readonly ownPages: number } | undefined
 }
@@ -123,7 +126,7 @@ export const open = Effect.fnUntraced(function* <E>(
 
   const state = Effect.fnUntraced(function* (slot: number) {
     const { checkpoint, snapshot } = yield* hold(slot)
-    const { views, sent, received, cron, timers, module } = snapshot.metadata
+    const { views, sent, received, cron, timers, authority, module } = snapshot.metadata
     const { engine, memory } = snapshot
     const made: State = {
       slot,
@@ -135,6 +138,7 @@ export const open = Effect.fnUntraced(function* <E>(
       received,
       cron,
       timers,
+      authority,
       memory: memory && { wasmPages: memory.wasmPages, ownPages: memory.pages.length },
     }
     return made

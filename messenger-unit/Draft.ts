@@ -1,6 +1,7 @@
 /**
  * Draft: what a caller wants to say, before it is signed. Data is JSON unless it is text or bytes already; tags are a
- * plain object, or a list of pairs where one has to stand there twice; the tags of the protocol come first, so that no tag of the caller's takes their place.
+ * plain object, or a list of pairs where a name has to stand twice; the tags of the protocol come first, so that no tag
+ * of the caller's takes their place.
  */
 import type { Fields } from "../identity/SignedItem.ts"
 import * as Assign from "../runtime/Assign.ts"

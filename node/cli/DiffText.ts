@@ -78,12 +78,16 @@ const rowsOf = <V>(
 const fact = (name: string, before: string, after: string): ReadonlyArray<ReadonlyArray<string>> =>
   before === after ? [] : [[name, before, after]]
 
+const believed = ({ authority: { units, quorum, since } }: StateDifference["after"]): string =>
+  `${quorum} of ${units.join(", ")} from slot ${since} on`
+
 /** From one state to another: whatever is not equal, and how much memory. */
 export const state = (difference: StateDifference): string => {
   const { before, after } = difference
   const rows = [
     ...fact("module", before.module, after.module),
     ...fact("engine", Id.fromBytes(before.engine), Id.fromBytes(after.engine)),
+    ...fact("believes", believed(before), believed(after)),
     ...rowsOf("view", difference.views, (json) => json),
     ...rowsOf("sent to", difference.sent, String),
     ...rowsOf("received from", difference.received, String),

@@ -99,6 +99,16 @@ describe("view --proof", () => {
 })
 
 describe("diff", () => {
+  it("shows that a process believes others", async () => {
+    const own = await client.spawn(ones)
+    const { compute } = await client.info()
+    await client.changeAuthority(own, { units: [compute, nobody] })
+    await client.turn(own, 1)
+    const { out } = await run(["diff", own, "0", "1"])
+    assert.match(out, /^believes +1 of \S+ from slot 0 on +2 of /m)
+    assert.match(out, /^0 pages of 4 KiB changed/m)
+  })
+
   it("shows what differs in the state after two slots", async () => {
     const difference = await json("diff", process, "1", "3")
     assert.deepInclude(difference, { views: [{ key: "count", before: "1", after: "10" }], sent: [] })
@@ -236,7 +246,7 @@ describe("upgrade", () => {
     assert.include(await failure(1, ["upgrade", own, throwing]), "threw: not I")
     assert.strictEqual(await client.ask(own, "Get"), 16)
     const foreign = await client.spawn(ones)
-    assert.include(await failure(1, ["upgrade", foreign, tens]), "can't upgrade it")
+    assert.include(await failure(1, ["upgrade", foreign, tens]), "can't change it")
     assert.include(await failure(1, ["upgrade", own, nobody]), "unknown module")
     assert.include(await failure(1, ["upgrade", own, tens, "--engine", nobody]), "is not served by this node")
   })
