@@ -201,7 +201,7 @@ export const bugs: ReadonlyArray<Bug> = [
   {
     name: "a policy is in force a slot early",
     found: ["authority", "delivery"],
-    seed: 9,
+    seed: 11,
     climate: ({ disk, shape }) => ({
       units: 2,
       lie: undefined,

@@ -314,14 +314,14 @@ const admission = () => {
     of("5d", "policy without a unit", "bad authority", log, believe([])),
     of("5d", "policy of one unit twice", "bad authority", log, believe([ab[0], ab[0]])),
     of(
-      "5c",
+      "5d",
       "policy of half of its units",
       "bad authority",
       log,
       believe([...ab, ["Authority-Quorum", "1"]]),
     ),
     of(
-      "5c",
+      "5d",
       "policy of more units than it has",
       "bad authority",
       log,
