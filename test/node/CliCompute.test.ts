@@ -246,7 +246,7 @@ describe("upgrade", () => {
     assert.include(await failure(1, ["upgrade", own, throwing]), "threw: not I")
     assert.strictEqual(await client.ask(own, "Get"), 16)
     const foreign = await client.spawn(ones)
-    assert.include(await failure(1, ["upgrade", foreign, tens]), "can't change it")
+    assert.include(await failure(1, ["upgrade", foreign, tens]), "can't speak for it")
     assert.include(await failure(1, ["upgrade", own, nobody]), "unknown module")
     assert.include(await failure(1, ["upgrade", own, tens, "--engine", nobody]), "is not served by this node")
   })
