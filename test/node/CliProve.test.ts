@@ -4,13 +4,16 @@ import path from "node:path"
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import * as Divergence from "../../messenger-unit/Divergence.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import * as Equivocation from "../../scheduler-unit/Equivocation.ts"
+import * as Attested from "../support/Attested.ts"
 import * as CommandLine from "../support/CommandLine.ts"
 import * as LogBook from "../support/LogBook.ts"
 import * as ServedNode from "../support/ServedNode.ts"
 import * as SmallNode from "../support/SmallNode.ts"
 import * as UnitOver from "../support/UnitOver.ts"
+import { hash, id } from "../support/Unsigned.ts"
 import type { order } from "../vectors/makeOrder.ts"
 import { own } from "../vectors/shared.ts"
 
@@ -115,6 +118,24 @@ describe("prove check", () => {
       (await run(["prove", "check", batch])).out,
       /signed two batches with number 1:\n {2}root [0-9a-f]{64}/,
     )
+  })
+
+  it("says which units differ, and about which turns", async () => {
+    const [a, b] = [Attested.unitOf("a"), Attested.unitOf("b")]
+    const point = (slot: number, state: string) => ({ slot, head: hash(`${slot}`), stateRoot: hash(state) })
+    const attestation = (state: string) => ({
+      engine: hash("engine"),
+      process: id("process"),
+      term: 0,
+      from: point(4, "before"),
+      to: point(7, state),
+      outcomeRoot: hash("outcomes"),
+    })
+    const [first, second] = [Attested.signed(a, attestation("one")), Attested.signed(b, attestation("two"))]
+    const file = write("divergence.json", Divergence.encode({ first, second }))
+    assert.deepInclude(await json("prove", "check", file), { format: Divergence.format, from: 5, to: 7 })
+    const { out } = await run(["prove", "check", file])
+    assert.include(out, `units ${a.address} and ${b.address}\nattest different results of slots 5 to 7`)
   })
 
   it("refuses what proves nothing, and says why", async () => {
