@@ -531,7 +531,7 @@ describe("the OpenAPI document", () => {
         const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
           Object.values(methods).map((operation) => ({ path, ...operation })),
         )
-        assert.strictEqual(operations.length, 27)
+        assert.strictEqual(operations.length, 28)
         assert.strictEqual(new Set(operations.map(({ operationId }) => operationId)).size, operations.length)
         for (const { path, summary, description, parameters, responses } of operations) {
           assert.match(path, /^\/v1\//)
