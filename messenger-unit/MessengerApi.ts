@@ -12,8 +12,10 @@ import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as OpenApi from "effect/http-api/OpenApi"
 import * as Limit from "../runtime/Limit.ts"
+import * as InboxApi from "./InboxApi.ts"
 import * as Refusal from "./Refusal.ts"
 import * as Wire from "./Wire.ts"
+import * as WireMail from "./WireMail.ts"
 
 /** Gives refusals that any endpoint can give the shape that all refusals have. */
 export class Refusing extends HttpApiMiddleware.Service<Refusing>()("heddle/MessengerApi/Refusing", {
@@ -312,7 +314,20 @@ const node = HttpApiGroup.make("node")
     HttpApiEndpoint.get("outbox", "/outbox", {
       success: Schema.Array(Wire.Undelivered),
     }).annotateMerge(
-      said("List what is not delivered", "Messages between processes that wait, why, and since when."),
+      said(
+        "List what is not delivered",
+        `Messages between processes that wait, why, since when, and when they are tried next. At most ${Limit.outboxShownMax} are listed.`,
+      ),
+    ),
+    HttpApiEndpoint.post("retry", "/outbox/retry", {
+      payload: WireMail.Retry,
+      success: WireMail.Retried,
+      error: [Refusal.unknownEntry, Refusal.tooLarge],
+    }).annotateMerge(
+      said(
+        "Try again what is not delivered",
+        "At once, whatever it waits for; of each pair of source and target the entry that goes first.",
+      ),
     ),
     HttpApiEndpoint.get("outboxEntry", "/outbox/:source/:slot/:index", {
       params: { source: Wire.Id, slot: Schema.Natural, index: Schema.Natural },
@@ -358,6 +373,7 @@ export const MessengerApi = HttpApi.make("heddle")
   .add(modules)
   .add(data)
   .add(processes)
+  .add(InboxApi.inbox)
   .add(node)
   .prefix("/v1")
   .middleware(Refusing)

@@ -91,6 +91,56 @@ export interface Undelivered extends OutboxPlace {
   readonly due: number
   readonly reason: string
   readonly since: number
+  /** Times that it was tried since the node started; 0 while another of its pair goes first. */
+  readonly attempts: number
+  /** When it is tried next; unset where something has to happen first, or somebody retries it. */
+  readonly next: number | undefined
+}
+
+/** What became of entries that were tried again: of each pair the one that goes first. */
+export interface Retried {
+  readonly tried: number
+  readonly delivered: number
+  /** Those that were not delivered at once, as they now stand. */
+  readonly waiting: ReadonlyArray<Undelivered>
+}
+
+/** An entry that does not wait in this outbox. */
+export class EntryUnknown extends Data.TaggedError("EntryUnknown")<OutboxPlace> {
+  override get message(): string {
+    const entry = `${this.source}.${this.slot}.${this.index}`
+    return `entry ${entry} does not wait here: it is delivered, or never was; heddle outbox shows those that do`
+  }
+}
+
+/** What a process said to a person, as it lies in the person's inbox. Who reads it checks the proof (`ProvenLetter`). */
+export interface Letter {
+  /** Place in the inbox, from 0. */
+  readonly number: number
+  /** ms since 1970 when it came here. */
+  readonly at: number
+  readonly source: Id.ProcessId
+  readonly slot: number
+  readonly index: number
+  readonly item: Uint8Array
+  readonly proof: Uint8Array
+}
+
+/** An address of which no key is known here: what is for it waits in the outbox. */
+export class InboxUnknown extends Data.TaggedError("InboxUnknown")<{ readonly address: Id.Address }> {
+  override get message(): string {
+    return `no key of ${this.address} is known here; tell the node of it with: heddle inbox --as <key>`
+  }
+}
+
+/** A key that nobody can have an inbox by, or one inbox too many. */
+export class InboxRefused extends Data.TaggedError("InboxRefused")<{
+  readonly reason: "not a key" | "too many inboxes"
+  readonly detail: string
+}> {
+  override get message(): string {
+    return `${this.reason}: ${this.detail}`
+  }
 }
 
 export class MessengerUnit extends Context.Service<
@@ -163,11 +213,29 @@ export class MessengerUnit extends Context.Service<
     readonly processes: Effect.Effect<ReadonlyArray<ProcessInfo>, Unreachable>
     /** Whom a process believes in the slot that comes next. */
     readonly authority: (process: Id.ProcessId) => Effect.Effect<Authority.InForce, LogUnknown | Unreachable>
+    /** Entries that are not delivered, at most a thousand of them, oldest first. */
     readonly outbox: Effect.Effect<ReadonlyArray<Undelivered>, Unreachable>
     /** An outbox entry that is not delivered, with its proof. */
     readonly outboxEntry: (
       place: OutboxPlace,
     ) => Effect.Effect<Pick<Emitted, "entry" | "proof"> | undefined, Unreachable>
+    /** Tries entries again at once, or one of them. */
+    readonly retry: (entry?: OutboxPlace) => Effect.Effect<Retried, EntryUnknown | Unreachable>
+    /** Tells of a person's key, so that what is for its address has an inbox; gives the address. */
+    readonly openInbox: (
+      signatureType: number,
+      owner: Uint8Array,
+    ) => Effect.Effect<Id.Address, InboxRefused | StoreFailed | Unreachable>
+    /**
+     * At most `limit` letters to a person, from a number on; none past the end. With `wait` it answers once there is one,
+     * or after a while without.
+     */
+    readonly inbox: (
+      address: Id.Address,
+      from: number,
+      limit: number,
+      wait?: boolean,
+    ) => Effect.Effect<ReadonlyArray<Letter>, InboxUnknown | Unreachable>
     /** How far the node's archive is behind the node. */
     readonly archive: Effect.Effect<ArchiveUnit.Status, Unreachable>
     /** The newest slot of a process that is confirmed in the archive, with all before it. */

@@ -7,6 +7,7 @@ import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import { ArchiveUnit } from "../archive-unit/ArchiveUnit.ts"
 import { ComputeUnit, ModuleInvalid } from "../compute-unit/ComputeUnit.ts"
+import * as Address from "../runtime/Address.ts"
 import type * as Id from "../runtime/Id.ts"
 import * as Item from "../runtime/Item.ts"
 import * as Limit from "../runtime/Limit.ts"
@@ -17,6 +18,7 @@ import { Store } from "../runtime/Store.ts"
 import * as Tag from "../runtime/Tag.ts"
 import { LogUnknown, SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
 import * as Delivery from "./Delivery.ts"
+import * as Inbox from "./Inbox.ts"
 import { type Answered, MessengerUnit, type ProcessInfo } from "./MessengerUnit.ts"
 
 /** `version` is that of the program. */
@@ -25,13 +27,19 @@ export const make = Effect.fnUntraced(function* (version: string) {
   const scheduler = yield* SchedulerUnit
   const compute = yield* ComputeUnit
   const archive = yield* ArchiveUnit
-  const delivery = yield* Delivery.make
+  const inbox = yield* Inbox.make
+  const delivery = yield* Delivery.make(inbox)
   const noProof = new Uint8Array(0)
 
-  // Not to be interrupted by who lost patience: whoever waits for what was spawned has to hear of it.
+  // Not to be interrupted by who lost patience: whoever waits for what was spawned, or who spoke, has to hear of it.
   const send = (item: Uint8Array) =>
     scheduler.submit(item, noProof).pipe(
-      Effect.tap((accepted) => Effect.sync(() => delivery.arrived(accepted))),
+      Effect.tap((accepted) =>
+        Effect.sync(() => {
+          delivery.arrived(accepted)
+          delivery.met(Address.of(Result.getOrThrow(Item.decode(item)).owner).text)
+        }),
+      ),
       Effect.uninterruptible,
     )
 
@@ -132,6 +140,10 @@ export const make = Effect.fnUntraced(function* (version: string) {
     authority: scheduler.authority,
     outbox: delivery.undelivered,
     outboxEntry: delivery.entry,
+    retry: delivery.retry,
+    openInbox: (signatureType, owner) =>
+      Effect.tap(inbox.open(signatureType, owner), (address) => Effect.sync(() => delivery.met(address))),
+    inbox: (address, from, limit, wait = false) => inbox.read(address, from, limit, wait),
     archive: archive.status,
     anchor: archive.anchor,
     archiveCost: (process) => Effect.andThen(assigned(process, 0), archive.cost(process)),

@@ -17,7 +17,7 @@ import * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
 import { LogUnknown } from "../scheduler-unit/SchedulerUnit.ts"
 import { MessengerApi } from "./MessengerApi.ts"
-import { MessengerUnit, Unreachable } from "./MessengerUnit.ts"
+import { EntryUnknown, InboxRefused, InboxUnknown, MessengerUnit, Unreachable } from "./MessengerUnit.ts"
 import * as Refusal from "./Refusal.ts"
 
 /** What a request can fail with, beside the refusals that the seam knows. */
@@ -81,6 +81,10 @@ export const make = Effect.fnUntraced(function* (url: string) {
     knowing(Schema.Union([Refusal.unknownProcess, Refusal.busy]), (refusal) =>
       refusal.reason === "unknown process" ? new ComputeUnknown({ process }) : new Refused(refusal),
     )
+  const retrying = knowing(Refusal.unknownEntry, (refusal) => new EntryUnknown(refusal))
+  const opening = knowing(Schema.Union([Refusal.inboxRefused, Refusal.storeFailed]), (refusal) =>
+    refusal.reason === "store failed" ? Refusal.toStoreFailed(refusal) : new InboxRefused(refusal),
+  )
   const costing = knowing(Schema.Union([Refusal.unknownSlot, Refusal.archiveUnavailable]), (refusal) =>
     refusal.reason === "archive unavailable"
       ? Refusal.toArchiveUnavailable(refusal)
@@ -173,6 +177,23 @@ export const make = Effect.fnUntraced(function* (url: string) {
     authority: (process) => reading(client.processes.authority({ params: { process } })),
     outbox: plain(client.node.outbox()),
     outboxEntry: (params) => optional(Refusal.unknownEntry)(client.node.outboxEntry({ params })),
+    retry: (entry) => retrying(client.node.retry({ payload: entry === undefined ? {} : { entry } })),
+    openInbox: (signatureType, owner) =>
+      Effect.map(opening(client.inbox.open({ payload: { signatureType, owner } })), ({ address }) => address),
+    inbox: (address, from, limit, wait = false) => {
+      const reading = knowing(Refusal.unknownInbox, () => new InboxUnknown({ address }))
+      const read = (query: { readonly from: number; readonly limit: number }, wait: boolean) =>
+        reading(
+          client.inbox.read({ params: { address }, query: { ...query, wait: wait ? "true" : "false" } }),
+        )
+      return Effect.flatMap(
+        pages((query) => read(query, false), from, limit),
+        (letters) =>
+          wait && letters.length === 0 && limit > 0
+            ? read({ from, limit: 1 }, true)
+            : Effect.succeed(letters),
+      )
+    },
     archive: plain(client.node.archive()),
     anchor: (process) => optional(Refusal.notAnchored)(client.processes.anchor({ params: { process } })),
     archiveCost: (process) => costing(client.processes.archiveCost({ params: { process } })),

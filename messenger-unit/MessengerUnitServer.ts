@@ -20,11 +20,12 @@ import * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
 import type { LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
 import { MessengerApi, Refusing, TurnEvent } from "./MessengerApi.ts"
-import { MessengerUnit } from "./MessengerUnit.ts"
+import { EntryUnknown, MessengerUnit } from "./MessengerUnit.ts"
 import * as Refusal from "./Refusal.ts"
 import type * as RequestBody from "./RequestBody.ts"
 import type * as ResponseBody from "./ResponseBody.ts"
 import * as Wire from "./Wire.ts"
+import * as WireMail from "./WireMail.ts"
 
 export interface Options {
   readonly bodies: RequestBody.RequestBodies
@@ -129,7 +130,7 @@ const page = Effect.fnUntraced(function* <A, E>(
   return entries
 })
 
-const entryBytes = ({ item, proof }: LogEntry): number => item.length + proof.length
+const entryBytes = ({ item, proof }: Pick<LogEntry, "item" | "proof">): number => item.length + proof.length
 const turnBytes = ({ outcome }: Turn): number =>
   outcome.outbox.reduce((bytes, entry) => bytes + entry.item.length, 0) +
   outcome.replies.reduce((bytes, reply) => bytes + ("value" in reply ? reply.value : reply.error).length, 0)
@@ -148,10 +149,17 @@ const events = <E>(turns: Stream.Stream<Turn, E>) =>
     Stream.map(Bytes.fromText),
   )
 
-const decodeQuery = Schema.decodeEffect(Schema.fromJsonString(Schema.toCodecJson(Wire.Query)))
-
-const readQuery = (text: string) =>
-  decodeQuery(text).pipe(Effect.catch(({ message }) => refuse("malformed request", `body: ${message}`)))
+/** Reads a body that is JSON. */
+const reader = <A, I>(schema: Schema.Codec<A, I>) => {
+  const decode = Schema.decodeEffect(Schema.fromJsonString(Schema.toCodecJson(schema)))
+  return (body: Uint8Array) =>
+    decode(Bytes.toText(body) ?? "").pipe(
+      Effect.catch(({ message }) => refuse("malformed request", `body: ${message}`)),
+    )
+}
+const readQuery = reader(Wire.Query)
+const readRetry = reader(WireMail.Retry)
+const readKey = reader(WireMail.PersonKey)
 
 const processes = ({ bodies, answers, stopping }: Options) =>
   HttpApiBuilder.group(MessengerApi, "processes", (handlers) =>
@@ -267,7 +275,7 @@ const processes = ({ bodies, answers, stopping }: Options) =>
         MessengerUnit.use(
           Effect.fnUntraced(function* (messenger) {
             const body = yield* bodies.read(request, Limit.itemBytesMax)
-            const { action, tags = [], data = Bytes.empty } = yield* readQuery(Bytes.toText(body) ?? "")
+            const { action, tags = [], data = Bytes.empty } = yield* readQuery(body)
             return yield* messenger
               .query(params.process, { action, tags, data, from: "" })
               .pipe(Effect.mapError(Refusal.ofAsking))
@@ -289,24 +297,61 @@ const processes = ({ bodies, answers, stopping }: Options) =>
       ),
   )
 
-const node = HttpApiBuilder.group(MessengerApi, "node", (handlers) =>
-  handlers
-    .handle("engine", ({ params }) =>
-      MessengerUnit.use((messenger) => messenger.engineBytes(Id.toBytes(params.id))).pipe(
-        Effect.mapError(Refusal.of),
-        Effect.flatMap(orRefuse("unknown engine", `engine ${params.id} is not served here`)),
+const inbox = ({ bodies, stopping }: Options) =>
+  HttpApiBuilder.group(MessengerApi, "inbox", (handlers) =>
+    handlers
+      .handleRaw("open", ({ request }) =>
+        Effect.gen(function* () {
+          const messenger = yield* MessengerUnit
+          const body = yield* bodies.read(request, Limit.smallRequestBytesMax)
+          const { signatureType, owner } = yield* readKey(body)
+          return { address: yield* Effect.mapError(messenger.openInbox(signatureType, owner), Refusal.of) }
+        }),
+      )
+      .handle("read", ({ params: { address }, query }) =>
+        MessengerUnit.use(
+          Effect.fnUntraced(function* (messenger) {
+            const found = yield* page(
+              (from, limit) => messenger.inbox(address, from, limit),
+              entryBytes,
+              query,
+            )
+            if (found.length > 0 || query.wait === undefined || query.wait === "false") return found
+            const waited = messenger.inbox(address, query.from ?? 0, 1, true)
+            return yield* Effect.raceFirst(waited, Effect.as(stopping, found))
+          }),
+        ).pipe(Effect.mapError(Refusal.of)),
       ),
-    )
-    .handle("archive", () => MessengerUnit.use(({ archive }) => Effect.mapError(archive, Refusal.of)))
-    .handle("outbox", () => MessengerUnit.use(({ outbox }) => Effect.mapError(outbox, Refusal.of)))
-    .handle("outboxEntry", ({ params }) =>
-      MessengerUnit.use((messenger) => messenger.outboxEntry(params)).pipe(
-        Effect.mapError(Refusal.of),
-        Effect.flatMap(orRefuse("unknown entry", "it is not there, or it was delivered")),
-      ),
-    )
-    .handle("info", () => MessengerUnit.use(({ info }) => Effect.mapError(info, Refusal.of))),
-)
+  )
+
+const node = ({ bodies }: Options) =>
+  HttpApiBuilder.group(MessengerApi, "node", (handlers) =>
+    handlers
+      .handleRaw("retry", ({ request }) =>
+        Effect.gen(function* () {
+          const messenger = yield* MessengerUnit
+          const { entry } = yield* readRetry(yield* bodies.read(request, Limit.smallRequestBytesMax))
+          return yield* Effect.mapError(messenger.retry(entry), Refusal.of)
+        }),
+      )
+      .handle("engine", ({ params }) =>
+        MessengerUnit.use((messenger) => messenger.engineBytes(Id.toBytes(params.id))).pipe(
+          Effect.mapError(Refusal.of),
+          Effect.flatMap(orRefuse("unknown engine", `engine ${params.id} is not served here`)),
+        ),
+      )
+      .handle("archive", () => MessengerUnit.use(({ archive }) => Effect.mapError(archive, Refusal.of)))
+      .handle("outboxEntry", ({ params }) =>
+        MessengerUnit.use((messenger) => messenger.outboxEntry(params)).pipe(
+          Effect.flatMap((found) =>
+            found === undefined ? Effect.fail(new EntryUnknown(params)) : Effect.succeed(found),
+          ),
+          Effect.mapError(Refusal.of),
+        ),
+      )
+      .handle("outbox", () => MessengerUnit.use(({ outbox }) => Effect.mapError(outbox, Refusal.of)))
+      .handle("info", () => MessengerUnit.use(({ info }) => Effect.mapError(info, Refusal.of))),
+  )
 
 type CommonRefused = (typeof Refusal.common)[number]["Type"]
 
@@ -344,6 +389,13 @@ const refusing = Layer.succeed(Refusing, (handler) =>
 /** Routes of the API and its OpenAPI document, for an `HttpRouter`. */
 export const layer = (options: Options) =>
   HttpApiBuilder.layer(MessengerApi, { openapiPath: "/openapi.json" }).pipe(
-    Layer.provide([messages(options), modules(options), data(options), processes(options), node]),
+    Layer.provide([
+      messages(options),
+      modules(options),
+      data(options),
+      processes(options),
+      inbox(options),
+      node(options),
+    ]),
     Layer.provide(refusing),
   )

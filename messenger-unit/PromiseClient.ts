@@ -22,6 +22,7 @@ import {
   type NodeInfo,
   type OutboxPlace,
   type ProcessInfo,
+  type Retried,
   type Undelivered,
 } from "./MessengerUnit.ts"
 import type * as ProvenViews from "./ProvenView.ts"
@@ -162,12 +163,23 @@ export interface PromiseClient extends AsyncDisposable {
     options?: Pick<Message, "as" | "signal">,
   ) => Promise<AuthorityChanged>
   readonly processes: () => Promise<ReadonlyArray<ProcessInfo>>
+  /** What is not delivered, at most a thousand of it. */
   readonly outbox: () => Promise<ReadonlyArray<Undelivered>>
   /**
    * Gives up a message of a process that the speaker owns, one that is not delivered; resolves once the process has done so.
    * Who waits there for its answer hears `undelivered: <reason>`.
    */
   readonly drop: (entry: OutboxPlace, options?: Drop) => Promise<Client.Dropped>
+  /** Tries at once what is not delivered, or the pair of one entry. */
+  readonly retry: (entry?: {
+    readonly source: string
+    readonly slot: number
+    readonly index: number
+  }) => Promise<Retried>
+  /** What processes said to a person, each letter seen to be from whom it says, or told why it is not. */
+  readonly inbox: (address: string, page?: Client.InboxPage & Call) => Promise<ReadonlyArray<Client.Received>>
+  /** Lets the node know the speaker's key, so that what is for its address has an inbox; gives the address. */
+  readonly openInbox: (options?: Pick<Message, "as">) => Promise<Id.Address>
   /** How far the node's archive is behind the node. */
   readonly archive: () => Promise<ArchiveUnit.Status>
   /** The newest slot of a process that is confirmed in the archive, with all before it. */
@@ -362,6 +374,14 @@ export const make = (
         ),
         given.signal,
       ),
+    retry: (entry) =>
+      entry === undefined
+        ? run(messenger.retry())
+        : about(entry.source, (source) => messenger.retry({ ...entry, source })),
+    inbox: (address, { signal, ...page } = {}) =>
+      about(address, (id) => Client.inbox(id, page, options.retries), signal),
+    openInbox: ({ as } = {}) =>
+      run(Effect.flatMap(speaker("openInbox", { as: as ?? options.as }), (who) => Client.openInbox(who.as))),
     archive: () => run(messenger.archive),
     anchor: (process) => about(process, messenger.anchor),
     archiveCost: (process) => about(process, messenger.archiveCost),

@@ -9,19 +9,16 @@ import * as Data from "effect/Data"
 import * as Result from "effect/Result"
 import type { ViewProven } from "../compute-unit/ComputeUnit.ts"
 import * as Claim from "../identity/Claim.ts"
-import * as ItemSignature from "../identity/ItemSignature.ts"
 import * as Assignment from "../runtime/Assignment.ts"
 import * as Attestation from "../runtime/Attestation.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as Hash from "../runtime/Hash.ts"
 import * as Id from "../runtime/Id.ts"
-import * as Item from "../runtime/Item.ts"
 import * as Limit from "../runtime/Limit.ts"
-import * as Message from "../runtime/Message.ts"
-import * as OutboxItem from "../runtime/OutboxItem.ts"
-import * as Process from "../runtime/Process.ts"
+import type * as Process from "../runtime/Process.ts"
 import * as SignatureType from "../runtime/SignatureType.ts"
 import * as ViewProof from "../runtime/ViewProof.ts"
+import * as ProvenSpawn from "./ProvenSpawn.ts"
 
 /** What was seen to hold. */
 export interface ProvenView {
@@ -69,22 +66,8 @@ const invalid = (what: ProofInvalid["what"], detail: string) =>
 const holds = Result.void
 
 /** The process that a spawn makes, where its id is that of exactly these bytes. */
-export const spawned = (
-  process: Id.ProcessId,
-  bytes: Uint8Array,
-): Result.Result<Process.Process, ProofInvalid> => {
-  const item = Item.decode(bytes)
-  if (Result.isFailure(item)) return invalid("spawn", item.failure.message)
-  const { id, type } = item.success
-  if (id !== process) return invalid("spawn", `it is that of ${id}`)
-  const stands =
-    type.number === SignatureType.outbox.number
-      ? OutboxItem.origin(item.success) !== undefined
-      : ItemSignature.check(item.success) === true
-  if (!stands) return invalid("spawn", "its signature is not good")
-  const made = Result.flatMap(Message.parse(item.success), Process.fromSpawn)
-  return Result.mapError(made, ({ message }) => new ProofInvalid({ what: "spawn", detail: message }))
-}
+export const spawned = (process: Id.ProcessId, bytes: Uint8Array) =>
+  Result.mapError(ProvenSpawn.check(process, bytes), (detail) => new ProofInvalid({ what: "spawn", detail }))
 
 /** The unit whose good signature an attestation has, where the process names it. */
 export const checkUnit = (

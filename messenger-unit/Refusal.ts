@@ -9,7 +9,7 @@ import { Refused } from "../runtime/Admission.ts"
 import { ArchiveUnavailable } from "../runtime/Archive.ts"
 import { StoreFailed } from "../runtime/Store.ts"
 import type { LogUnknown } from "../scheduler-unit/SchedulerUnit.ts"
-import type { Unreachable } from "./MessengerUnit.ts"
+import type { EntryUnknown, InboxRefused, InboxUnknown, Unreachable } from "./MessengerUnit.ts"
 import * as Wire from "./Wire.ts"
 
 const tag = { _tag: Schema.tag("Refused") }
@@ -88,9 +88,21 @@ export const unknownTurn = refusal(404, ["not computed"])
 export const unknownAttestation = refusal(404, ["not attested"])
 export const noEquivocation = refusal(404, ["no equivocation"])
 export const unknownSnapshot = refusal(404, ["unknown snapshot"])
-export const unknownEntry = refusal(404, ["unknown entry"])
 export const unknownEngine = refusal(404, ["unknown engine"])
 export const notAnchored = refusal(404, ["not anchored"])
+export const inboxRefused = refusal(422, ["not a key", "too many inboxes"])
+/** No key of this address is known. */
+export const unknownInbox = refusal(404, ["unknown inbox"])
+
+/** An entry that is not in the outbox. */
+export const unknownEntry = Schema.Struct({
+  ...tag,
+  reason: Schema.Literal("unknown entry"),
+  ...detail,
+  source: Wire.Id,
+  slot: Schema.Natural,
+  index: Schema.Natural,
+}).pipe(HttpApiSchema.status(404))
 
 /** A process or a slot that is not there. */
 export const unknownSlot = Schema.Struct({
@@ -161,6 +173,14 @@ const refusals = {
     gateway,
     transaction,
   }),
+  EntryUnknown: ({ source, slot, index, message }: EntryUnknown) => ({
+    ...refused("unknown entry", message),
+    source,
+    slot,
+    index,
+  }),
+  InboxUnknown: ({ message }: InboxUnknown) => refused("unknown inbox", message),
+  InboxRefused: ({ reason, detail }: InboxRefused) => refused(reason, detail),
   /** A messenger that stands before another one, which did not answer. */
   Unreachable: ({ message }: Unreachable) => refused("unreachable", message),
 }

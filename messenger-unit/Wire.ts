@@ -239,15 +239,22 @@ export const Authority = Schema.Struct({
   since: slot.annotate({ description: "the first slot that it counts for" }),
 }).annotate({ identifier: "Authority", description: "whom a process believes" })
 
+/** Where a process emitted something. */
+export const emitted = { source: Id, slot, index: Schema.Natural }
+
 export const Undelivered = Schema.Struct({
-  source: Id,
-  slot,
-  index: Schema.Natural,
+  ...emitted,
   target: Id,
   kind: entryKind,
   due: time,
   reason: Schema.String,
   since: time,
+  attempts: Schema.Natural.annotate({
+    description: "times it was tried since the node started; 0 while another of its pair goes first",
+  }),
+  next: Schema.UndefinedOr(time).annotate({
+    description: "when it is tried next; `null` where something has to happen first",
+  }),
 }).annotate({ identifier: "Undelivered", description: "an outbox entry that is not delivered, and why" })
 
 export const NodeInfo = Schema.Struct({

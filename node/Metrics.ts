@@ -7,6 +7,7 @@ import * as Metric from "effect/Metric"
 import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import { ComputeUnit } from "../compute-unit/ComputeUnit.ts"
 import { MessengerUnit } from "../messenger-unit/MessengerUnit.ts"
+import * as Limit from "../runtime/Limit.ts"
 import { Store } from "../runtime/Store.ts"
 import { SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
 
@@ -20,7 +21,7 @@ const gauges = {
   slots: Metric.gauge("heddle_slots", { description: "Slots assigned, over all processes" }),
   queue: Metric.gauge("heddle_turns_waiting", { description: "Slots assigned and not computed" }),
   outbox: Metric.gauge("heddle_outbox_waiting", {
-    description: "Messages between processes that are not delivered",
+    description: `Messages between processes that are not delivered, counted up to ${Limit.outboxShownMax}`,
   }),
   bundlesWaiting: Metric.gauge("heddle_archive_bundles_waiting", {
     description: "Bundles that are not confirmed in the archive",

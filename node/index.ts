@@ -246,9 +246,16 @@ export { KeyUnknown } from "../identity/KeyFolder.ts"
 export { KeyFileDamaged, WrongPassphrase } from "../identity/KeyFile.ts"
 export { Signer, SigningFailed } from "../identity/Signer.ts"
 export { Verifier } from "../identity/Verifier.ts"
-export { AskFailed, EngineMissing, EntryUnknown, NotOwner, SourceInvalid } from "../messenger-unit/Client.ts"
-export { MessengerUnit, Unreachable } from "../messenger-unit/MessengerUnit.ts"
+export { AskFailed, EngineMissing, NotOwner, SourceInvalid } from "../messenger-unit/Client.ts"
+export {
+  EntryUnknown,
+  InboxRefused,
+  InboxUnknown,
+  MessengerUnit,
+  Unreachable,
+} from "../messenger-unit/MessengerUnit.ts"
 export { NobodySpeaks, QueryFailed } from "../messenger-unit/PromiseClient.ts"
+export { LetterInvalid } from "../messenger-unit/ProvenLetter.ts"
 export { ProofInvalid } from "../messenger-unit/ProvenView.ts"
 export { Refused } from "../runtime/Admission.ts"
 export { ArchiveUnavailable } from "../runtime/Archive.ts"
@@ -261,9 +268,16 @@ export type { Anchor, Cost as ArchiveCost, Status as ArchiveStatus } from "../ar
 export type { Answer, Query, SnapshotInfo, Turn, View, ViewProven } from "../compute-unit/ComputeUnit.ts"
 export type { StateDifference } from "../compute-unit/StateDifference.ts"
 export type { Trial } from "../compute-unit/Trial.ts"
-export type { Code, Dropped, Entry } from "../messenger-unit/Client.ts"
+export type { Code, Dropped, Entry, InboxPage, Received } from "../messenger-unit/Client.ts"
 export type { Draft, Json } from "../messenger-unit/Draft.ts"
-export type { NodeInfo, OutboxPlace, ProcessInfo, Undelivered } from "../messenger-unit/MessengerUnit.ts"
+export type {
+  Letter,
+  NodeInfo,
+  OutboxPlace,
+  ProcessInfo,
+  Retried,
+  Undelivered,
+} from "../messenger-unit/MessengerUnit.ts"
 export type {
   AuthorityChanged,
   Call,
@@ -278,6 +292,7 @@ export type {
   Upgrade,
   Upgraded,
 } from "../messenger-unit/PromiseClient.ts"
+export type { ProvenLetter } from "../messenger-unit/ProvenLetter.ts"
 export type { Attestation, SignedAttestation } from "../runtime/Attestation.ts"
 export type { InForce as Authority } from "../runtime/Authority.ts"
 export type { Receipt } from "../runtime/Batch.ts"

@@ -211,6 +211,22 @@ export const earlyMessageMsMax = 1_000
 /** Outbox entries in delivery at once. */
 export const deliveriesInFlightMax = 1_024
 
+/** Lanes that a messenger has in memory, a kilobyte each: more than are on their way at once, to hold up no other. */
+export const lanesMax = 16_384
+
+/** Entries of one pair in memory, and bytes of all: a pair that is on the move needs the next few of its entries. */
+export const parcelsPerLaneMax = 256
+export const parcelBytesInMemoryMax = 256 * 1024 * 1024
+
+/** Undelivered entries shown at once, more than anybody reads; and ms that who retries them waits to hear of them. */
+export const outboxShownMax = 1_000
+export const retryAnswerMsMax = 2_000
+
+/** Letters and bytes in one person's inbox, after which outboxes fill; and keys of strangers that have one, 160 MB. */
+export const inboxLettersMax = 10_000
+export const inboxBytesMax = 256 * 1024 * 1024
+export const inboxesMax = 65_536
+
 /** Bytes of one network frame: one batch and its envelope. */
 export const frameBytesMax = 2 * batchBytesMax
 
@@ -256,6 +272,9 @@ export const enginesPerOpenMax = 64
 
 /** Bytes of request bodies that a server holds at once, whoever sent them: a dozen of the largest items, or five uploads of data. */
 export const requestBytesInFlightMax = 128 * 1024 * 1024
+
+/** Bytes of a request that carries no item, module or data: an entry of the outbox, or the longest key as text. */
+export const smallRequestBytesMax = 16 * 1024
 
 /** Bytes of large answers, such as snapshots, that a server holds for those who are slow to take them. */
 export const responseBytesInFlightMax = 256 * 1024 * 1024

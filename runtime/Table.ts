@@ -9,6 +9,9 @@ import type { Put, Range, Store } from "./Store.ts"
 /** Part of a key: an id's or hash's bytes, or a number in big-endian so that it sorts. */
 export type KeyPart = Uint8Array | number
 
+const isPart = (from: KeyPart | ReadonlyArray<KeyPart>): from is KeyPart =>
+  typeof from === "number" || from instanceof Uint8Array
+
 const packr = new Packr({ structuredClone: false, useRecords: false, int64AsType: "bigint" })
 
 const part = (value: KeyPart): Uint8Array => {
@@ -23,11 +26,11 @@ export interface Table<K extends ReadonlyArray<KeyPart>, V> {
   readonly get: (store: Store["Service"], ...parts: K) => V | undefined
   readonly put: (parts: K, value: V) => Put
   readonly remove: (parts: K) => Put
-  /** Values whose key begins with `prefix`, in order of the rest; from `from` (a last number part) where given. */
+  /** Values whose key begins with `prefix`, in order of the rest; from `from` (parts of the rest) where given. */
   readonly list: (
     store: Store["Service"],
     prefix: ReadonlyArray<KeyPart>,
-    options?: { readonly from?: number } & Pick<Range, "reverse" | "limit">,
+    options?: { readonly from?: KeyPart | ReadonlyArray<KeyPart> } & Pick<Range, "reverse" | "limit">,
   ) => ReadonlyArray<V>
 }
 
@@ -44,8 +47,8 @@ export const make = <K extends ReadonlyArray<KeyPart>, V>(name: string): Table<K
     },
     put: (parts, value) => ({ key: key(...parts), value: new Uint8Array(packr.pack(value)) }),
     remove: (parts) => ({ key: key(...parts), value: undefined }),
-    list: (store, prefix, { from, ...options } = {}) => {
-      const start = from === undefined ? key(...prefix) : key(...prefix, from)
+    list: (store, prefix, { from = [], ...options } = {}) => {
+      const start = key(...prefix, ...(isPart(from) ? [from] : from))
       const end = Bytes.concat([key(...prefix), new Uint8Array(64).fill(0xff)])
       return store.range({ from: start, to: end, ...options }).map(([, value]) => decode(value))
     },

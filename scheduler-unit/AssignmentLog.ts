@@ -50,6 +50,8 @@ export class AssignmentLog extends Context.Service<
     /** A batch with what stands in its tree, that of entries included which are not here. */
     readonly leaves: (number: number) => BatchLeaves | undefined
     readonly processes: () => ReadonlyArray<ProcessHead>
+    /** Whether a key with this address has signed an item here. */
+    readonly knows: (address: Id.Address) => boolean
     /** At most `limit` processes that have a cron, those that are due first. */
     readonly cronDue: (limit: number) => ReadonlyArray<CronDue>
     /** Appends a batch; `states` are those after it, of the processes in it. Durable on return. */

@@ -320,6 +320,12 @@ export const open = Effect.gen(function* () {
         nextSlot,
         timestamp,
       })),
+    knows: (address) => {
+      const owner = owners.get(store, Id.toBytes(address))
+      // What a process emitted names the process where a key would stand.
+      const isProcess = owner?.length === Hash.length && state(Id.fromBytes(owner)).nextSlot > 0
+      return owner !== undefined && !isProcess
+    },
     cronDue: (limit) =>
       Array.from(cronTimes.list(store, [], { limit }), ([at, process]) => ({
         process: Id.fromBytes(process),

@@ -134,3 +134,6 @@ export const authority = Exchange.call(
     logUnknown,
   ),
 )
+
+/** Whether a key with this address has signed what stands in a log. */
+export const knows = Exchange.call(9, Codec.id, Codec.boolean)

@@ -91,6 +91,8 @@ export class SchedulerUnit extends Context.Service<
     /** Whom a process believes in the slot that comes next. */
     readonly authority: (process: Id.ProcessId) => Effect.Effect<Authority.InForce, LogUnknown>
     readonly processes: Effect.Effect<ReadonlyArray<ProcessHead>>
+    /** Whether a key with this address has signed what stands in a log here. */
+    readonly knows: (address: Id.Address) => Effect.Effect<boolean>
     /** The number that the next batch will have. */
     readonly nextBatch: Effect.Effect<number>
     /**

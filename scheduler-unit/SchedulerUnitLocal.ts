@@ -387,6 +387,7 @@ export const make = Effect.gen(function* () {
           : Effect.succeed(authority)
       }),
     processes: Effect.sync(log.processes),
+    knows: (address) => Effect.sync(() => log.knows(address)),
     nextBatch: Effect.sync(() => (log.last()?.number ?? -1) + 1),
     batches: (from, options) =>
       feed.follow(from, log.batchFrom, { ...options, numberOf: ({ link }) => link.number }),

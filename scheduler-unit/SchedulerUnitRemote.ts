@@ -4,7 +4,7 @@
  * hold, a page of a log once a receipt speaks for its last slot and its heads lead there.
  *
  * That a slot was given is shown so; that it is admissible is for the compute unit to say. What no signature covers
- * (`processes`, `nextBatch`, `authority`, in which batch an entry of a log stands) says only where to look.
+ * (`processes`, `knows`, `nextBatch`, `authority`, in which batch an entry of a log stands) says only where to look.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -174,6 +174,7 @@ export const make = Effect.fnUntraced(function* (address: Id.Address) {
     authority: (process) =>
       Effect.flatMap(Exchange.ask(peer, SchedulerCalls.authority, process), Effect.fromResult),
     processes: Exchange.ask(peer, SchedulerCalls.processes, undefined),
+    knows: (of) => Exchange.ask(peer, SchedulerCalls.knows, of),
     nextBatch: Exchange.ask(peer, SchedulerCalls.nextBatch, undefined),
     batches: batchesFrom,
   })

@@ -33,6 +33,7 @@ export const make = Effect.gen(function* () {
     answering(SchedulerCalls.log, ({ process, from, limit }) => Effect.result(log([process, from, limit]))),
     answering(SchedulerCalls.processes, () => unit.processes),
     answering(SchedulerCalls.authority, (process) => Effect.result(unit.authority(process))),
+    answering(SchedulerCalls.knows, unit.knows),
     answering(SchedulerCalls.nextBatch, () => unit.nextBatch),
     answering(SchedulerCalls.batches, (from) =>
       Effect.orDie(

@@ -48,6 +48,7 @@ export const make = (
         return authority === undefined ? unknown(process, 0) : Effect.succeed(authority)
       }),
     processes: Effect.sync(log.processes),
+    knows: (address) => Effect.sync(() => log.knows(address)),
     nextBatch: Effect.sync(() => (log.last()?.number ?? -1) + 1),
     batches: () => Stream.never,
   })

@@ -69,12 +69,19 @@ export const peers = Effect.fnUntraced(function* (input: Input) {
   )
 })
 
-/** The identity named with `--as`, or the only one there is. */
-export const identity = Effect.fnUntraced(function* (input: Input, as: string | undefined) {
+const described = Effect.fnUntraced(function* (input: Input, as: string | undefined) {
   const { keys } = (yield* settings(input)).settings
   const folder = KeyFolder.at(keys)
-  const name = as ?? (yield* onlyName(keys))
-  const { sealed } = yield* folder.show(name)
+  return { folder, ...(yield* folder.show(as ?? (yield* onlyName(keys)))) }
+})
+
+/** The address of the identity named with `--as`, or of the only one there is: no passphrase is needed to know it. */
+export const address = (input: Input, as: string | undefined) =>
+  Effect.map(described(input, as), (key) => key.address)
+
+/** The identity named with `--as`, or the only one there is. */
+export const identity = Effect.fnUntraced(function* (input: Input, as: string | undefined) {
+  const { folder, name, sealed } = yield* described(input, as)
   const passphrase = sealed ? yield* Passphrase.ask(`Passphrase for ${name}: `, false) : ""
   return yield* folder.open(name, passphrase)
 })

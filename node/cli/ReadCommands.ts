@@ -1,4 +1,4 @@
-/** Commands that read: ps, log, follow, receipt, snapshots, outbox. */
+/** Commands that read: ps, log, follow, receipt, snapshots. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Turn } from "../../compute-unit/ComputeUnit.ts"
@@ -136,28 +136,6 @@ export const snapshots = (input: OfProcess) =>
       const columns = ["slot", "state root", "bytes", "kept"]
       return Screen.table(
         columns.map((title) => ({ title, right: title === "slot" || title === "bytes" })),
-        rows,
-      )
-    })
-  })
-
-export const outbox = (input: Caller.Input) =>
-  Effect.gen(function* () {
-    const waiting = yield* Caller.connected(input, (messenger) => messenger.outbox)
-    yield* Screen.show(input.json, waiting, () => {
-      if (waiting.length === 0) return "everything is delivered"
-      const columns = ["source", "slot", "kind", "target", "since", "due", "reason"]
-      const rows = waiting.map(({ source, slot, index, kind, target, since, due, reason }) => [
-        Screen.short(source, idWidth),
-        `${slot}.${index}`,
-        kind,
-        Screen.short(target, idWidth),
-        Screen.time(since),
-        due === 0 ? "" : Screen.time(due),
-        Screen.short(reason, textWidth),
-      ])
-      return Screen.table(
-        columns.map((title) => ({ title })),
         rows,
       )
     })

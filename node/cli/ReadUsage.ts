@@ -1,4 +1,5 @@
-/** Usage of the commands that read: ps, log, follow, view, receipt, snapshots, outbox. */
+/** Usage of the commands that read: ps, log, follow, view, receipt, snapshots, outbox, inbox. */
+import * as Option from "effect/Option"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -8,6 +9,7 @@ import {
   later,
   outboxPlace,
   processId,
+  readId,
   said,
   slot,
   slotFlag,
@@ -107,23 +109,44 @@ const ps = Command.make("ps", talking, (given) =>
   later(async () => (await import("./ReadCommands.ts")).ps(given)),
 ).pipe(said("List the processes of the node.", ["heddle ps", "id, name, slots, state"]))
 
+const readEntry = (value: string) => {
+  const [source = "", slot, index, ...more] = value.split(".")
+  const [at, place] = [slot, index].map((text = "") => (/^\d{1,15}$/.test(text) ? Number(text) : undefined))
+  return more.length > 0 || at === undefined || place === undefined
+    ? Option.none()
+    : Option.map(readId(source), (id) => ({ source: id, slot: at, index: place }))
+}
+
 const outbox = Command.make(
   "outbox",
   {
     ...speaking,
     drop: outboxPlace("drop", "give up this message, as the owner of its source; a void takes its number"),
     reason: text("reason", "why it is given up; goes with --drop", "text"),
+    retry: yes("retry", "try what waits again at once, whatever it waits for"),
+    entry: Argument.String("entry").pipe(
+      Argument.withDescription("source.slot.index, as heddle outbox shows it; all where it is left out"),
+      Argument.filterMap(
+        readEntry,
+        (value) =>
+          `"${value}" is no entry: it is the id of its process, a slot and an index, with dots between`,
+      ),
+      Argument.optional,
+      Argument.map(Option.getOrUndefined),
+    ),
   },
   ({ drop: place, ...given }) =>
     later(async () =>
       place === undefined
-        ? (await import("./ReadCommands.ts")).outbox(given)
+        ? (await import("./OutboxCommand.ts")).outbox(given)
         : (await import("./DropCommand.ts")).drop({ ...given, place }),
     ),
 ).pipe(
   said(
-    "List messages between processes that are not delivered, and why, or give one up.",
-    ["heddle outbox", ""],
+    "List messages between processes that are not delivered: why, since when, and when they are tried next.",
+    ["heddle outbox", "the oldest first"],
+    ["heddle outbox --retry", "try all of them again now"],
+    ["heddle outbox --retry <source>.<slot>.<index>", "the pair of this one alone"],
     [
       'heddle outbox --drop <source>.12.0 --as ada --reason "nobody is there"',
       "who waits for the answer hears that there is none",
@@ -131,4 +154,35 @@ const outbox = Command.make(
   ),
 )
 
-export const group = { group: "Read", commands: [ps, log, follow, view, receipt, snapshots, outbox] } as const
+const inbox = Command.make(
+  "inbox",
+  {
+    ...speaking,
+    address: Argument.String("address").pipe(
+      Argument.withDescription("whose inbox, as heddle keys list shows it; one's own where it is left out"),
+      Argument.filterMap(
+        readId,
+        (value) => `"${value}" is no address: it has 43 characters of A-Z a-z 0-9 - _`,
+      ),
+      Argument.optional,
+      Argument.map(Option.getOrUndefined),
+    ),
+    from: whole("from", "the first letter, counted from 0", 0, Number.MAX_SAFE_INTEGER).pipe(
+      Flag.withMetavar("number"),
+      Flag.withDefault(0),
+    ),
+    follow: yes("follow", "show letters as they come, until it is stopped"),
+  },
+  (given) => later(async () => (await import("./InboxCommand.ts")).inbox(given)),
+).pipe(
+  said(
+    "Show what processes said to a person, each letter checked here before it is said whom it is from.",
+    ["heddle inbox --as ada", "Ada's letters; the node hears of her key where it does not know it"],
+    ["heddle inbox --as ada --from 12 --follow --json", "from letter 12 on, one JSON object a line"],
+  ),
+)
+
+export const group = {
+  group: "Read",
+  commands: [ps, log, follow, view, receipt, snapshots, outbox, inbox],
+} as const

@@ -25,9 +25,11 @@ import { idPrefix } from "./Inputs.ts"
 const given = process.argv.slice(2)
 const asJson = given.includes("--json")
 
-/** One id in 64 begins with a dash and would be taken for a flag. */
+/** One id in 64 begins with a dash and would be taken for a flag; so does what begins with an id and a dot. */
 const args = given.map((argument) =>
-  argument.startsWith("-") && Id.parse(argument) !== undefined ? `${idPrefix}${argument}` : argument,
+  argument.startsWith("-") && Id.parse(argument.split(".", 1)[0] ?? "") !== undefined
+    ? `${idPrefix}${argument}`
+    : argument,
 )
 
 /** Wrong usage is told in a line or two, with the way to the help; the help itself would push it off the screen. */

@@ -4,18 +4,19 @@ import * as Effect from "effect/Effect"
 import * as HashMap from "effect/HashMap"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
+import * as Address from "../../runtime/Address.ts"
 import * as Admission from "../../runtime/Admission.ts"
 import * as Assignment from "../../runtime/Assignment.ts"
 import * as Batch from "../../runtime/Batch.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
-import type * as Id from "../../runtime/Id.ts"
+import * as Id from "../../runtime/Id.ts"
 import * as Merkle from "../../runtime/Merkle.ts"
 import * as Item from "../../runtime/Item.ts"
 import * as Message from "../../runtime/Message.ts"
 import * as OutboxItem from "../../runtime/OutboxItem.ts"
 import type { StoreFailed } from "../../runtime/Store.ts"
 import type { Appended, AssignmentLog } from "../../scheduler-unit/AssignmentLog.ts"
-import type { LogEntry } from "../../scheduler-unit/SchedulerUnit.ts"
+import type { LogEntry, ProcessHead } from "../../scheduler-unit/SchedulerUnit.ts"
 import * as Sequencer from "../../scheduler-unit/Sequencer.ts"
 import * as Emitted from "../support/Emitted.ts"
 import * as Unsigned from "../support/Unsigned.ts"
@@ -294,6 +295,28 @@ export const assignmentLogSuite = <E>(name: string, make: Effect.Effect<Bench, E
                   Unsigned.hash(["", "one", "two", "one", "", "one", "three", "three", "one"][slot]!),
                 ),
               )
+          }
+        }),
+      ),
+    )
+
+    it.effect("knows the addresses of keys that signed what it has, and no others", () =>
+      run((bench, log) =>
+        Effect.gen(function* () {
+          const of = (owner: Uint8Array) => Address.of(owner).text
+          const one = of(Unsigned.hash("one"))
+          assert.isFalse(log.knows(one))
+          yield* append(log, 0, [plain(spawn("crons", "1-second"))])
+          const [{ process }] = log.processes() as [ProcessHead]
+          yield* append(log, 1_000, [
+            plain(Unsigned.message(process, { owner: "one" })),
+            cron(process, "1-second", 1),
+          ])
+          for (const opened of [log, yield* bench.open]) {
+            assert.isTrue(opened.knows(one))
+            assert.isTrue(opened.knows(of(Unsigned.hash("owner of crons"))))
+            assert.isFalse(opened.knows(of(Unsigned.hash("two"))))
+            assert.isFalse(opened.knows(of(Id.toBytes(process))), "no key has the id of a process")
           }
         }),
       ),

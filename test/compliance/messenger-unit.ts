@@ -8,6 +8,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SignedItem from "../../identity/SignedItem.ts"
 import type { MessengerUnit } from "../../messenger-unit/MessengerUnit.ts"
+import * as ProvenLetter from "../../messenger-unit/ProvenLetter.ts"
 import * as ProvenView from "../../messenger-unit/ProvenView.ts"
 import type { Reason } from "../../runtime/Admission.ts"
 import * as Batch from "../../runtime/Batch.ts"
@@ -21,6 +22,7 @@ import * as Message from "../../runtime/Message.ts"
 import * as Module from "../../runtime/Module.ts"
 import * as OutboxItem from "../../runtime/OutboxItem.ts"
 import * as OutboxProof from "../../runtime/OutboxProof.ts"
+import * as SignatureType from "../../runtime/SignatureType.ts"
 import { alike } from "../support/Alike.ts"
 import * as ArchiveProbe from "../support/ArchiveProbe.ts"
 import * as Caller from "../support/Caller.ts"
@@ -650,6 +652,140 @@ export const messengerSuite = (
           const proof = Result.getOrThrow(OutboxProof.decode(found!.proof))
           assert.isTrue(Result.isSuccess(OutboxProof.open(Result.getOrThrow(Item.decode(item)), proof)))
           assert.isUndefined(yield* messenger.outboxEntry({ source: process, slot, index: 1 }))
+          assert.deepInclude(entry, { attempts: 1, next: undefined })
+        }),
+      ),
+    )
+
+    it.live("tries again what can't be delivered, all of it or one, and says what became of it", () =>
+      withNode((messenger) =>
+        Effect.gen(function* () {
+          const process = yield* spawned(messenger)
+          assert.deepStrictEqual(yield* messenger.retry(), { tried: 0, delivered: 0, waiting: [] })
+          const { slot } = yield* SmallNode.send({ messenger }, ada, process, "Tell", { Whom: nobody })
+          yield* messenger.turn(process, slot)
+          const waits = Effect.map(messenger.outbox, ([first]) => first?.attempts === 1)
+          yield* SmallNode.until("the entry waits", Effect.orDie(waits))
+          for (const [i, entry] of [undefined, { source: process, slot, index: 0 }].entries()) {
+            const retried = yield* messenger.retry(entry)
+            assert.deepInclude(retried, { tried: 1, delivered: 0 })
+            assert.deepInclude(retried.waiting[0], { source: process, slot, index: 0, attempts: i + 2 })
+            assert.include(retried.waiting[0]!.reason, "unknown process")
+          }
+          const unknown = yield* Effect.flip(messenger.retry({ source: process, slot, index: 9 }))
+          assert.deepInclude(unknown, { _tag: "EntryUnknown", source: process, slot, index: 9 })
+        }),
+      ),
+    )
+
+    const read = (messenger: Messenger, address: Id.Address, count: number) =>
+      Effect.gen(function* () {
+        const arrived = Effect.map(messenger.inbox(address, 0, 100), ({ length }) => length >= count)
+        yield* SmallNode.until(`${count} letters`, Effect.orDie(arrived))
+        return yield* messenger.inbox(address, 0, 100)
+      })
+    const tell = Effect.fnUntraced(function* (messenger: Messenger, process: Id.ProcessId, whom: Id.Address) {
+      const { slot } = yield* SmallNode.send({ messenger }, ada, process, "Tell", { Whom: whom })
+      yield* messenger.turn(process, slot)
+      return slot
+    })
+
+    it.live("puts what processes say to a person into the person's inbox, in order, with its proof", () =>
+      withNode((messenger, node) =>
+        Effect.gen(function* () {
+          const { address } = ada.identity
+          const [first, second] = [yield* spawned(messenger), yield* spawned(messenger, { Name: "second" })]
+          assert.deepStrictEqual(yield* messenger.inbox(address, 0, 10), [])
+          const slots = [
+            [first, yield* tell(messenger, first, address)],
+            [second, yield* tell(messenger, second, address)],
+            [first, yield* tell(messenger, first, address)],
+          ] as const
+          const letters = yield* read(messenger, address, 3)
+          assert.deepStrictEqual(alike(letters), alike(yield* node.messenger.inbox(address, 0, 100)))
+          assert.deepStrictEqual(
+            letters.map(({ number }) => number),
+            [0, 1, 2],
+          )
+          assert.deepStrictEqual(
+            letters.filter(({ source }) => source === first).map(({ slot }) => slot),
+            slots.filter(([source]) => source === first).map(([, slot]) => slot),
+          )
+          for (const letter of letters) {
+            const [spawn] = yield* messenger.log(letter.source, 0, 1)
+            const shown = Result.getOrThrow(ProvenLetter.check(address, spawn!.item, letter))
+            assert.deepInclude(shown, { from: letter.source, slot: letter.slot, action: "Add" })
+            assert.deepStrictEqual(shown.units, [node.compute.address])
+          }
+          const page = yield* messenger.inbox(address, 1, 1)
+          assert.deepStrictEqual(alike(page), alike(letters.slice(1, 2)))
+          assert.deepStrictEqual(yield* messenger.inbox(address, 3, 10), [])
+          assert.deepStrictEqual(yield* messenger.outbox, [])
+        }),
+      ),
+    )
+
+    it.live("holds what is for a person whose key it does not know, until it is told of it", () =>
+      withNode((messenger) =>
+        Effect.gen(function* () {
+          const { address, owner, type } = Caller.caller("grace").identity
+          const process = yield* spawned(messenger)
+          const slot = yield* tell(messenger, process, address)
+          const waits = Effect.map(messenger.outbox, ([first]) => first?.attempts === 1)
+          yield* SmallNode.until("the entry waits", Effect.orDie(waits))
+          const unknown = yield* Effect.flip(messenger.inbox(address, 0, 10))
+          assert.deepInclude(unknown, { _tag: "InboxUnknown", address })
+          assert.strictEqual(yield* messenger.openInbox(type.number, owner), address)
+          assert.strictEqual(yield* messenger.openInbox(type.number, owner), address, "as often as one likes")
+          const [letter] = yield* read(messenger, address, 1)
+          assert.deepInclude(letter, { number: 0, source: process, slot, index: 0 })
+          assert.deepStrictEqual(yield* messenger.outbox, [])
+        }),
+      ),
+    )
+
+    it.live("brings a person what was held once the person speaks", () =>
+      withNode((messenger) =>
+        Effect.gen(function* () {
+          const grace = Caller.caller("grace")
+          const process = yield* spawned(messenger)
+          yield* tell(messenger, process, grace.identity.address)
+          const waits = Effect.map(messenger.outbox, ([first]) => first?.attempts === 1)
+          yield* SmallNode.until("the entry waits", Effect.orDie(waits))
+          yield* SmallNode.send({ messenger }, grace, process, "Add")
+          assert.strictEqual((yield* read(messenger, grace.identity.address, 1)).length, 1)
+        }),
+      ),
+    )
+
+    it.live("takes no inbox for what is no key", () =>
+      withNode((messenger) =>
+        Effect.gen(function* () {
+          const { owner, type } = Caller.caller("grace").identity
+          for (const [number, bytes] of [
+            [type.number, owner.subarray(1)],
+            [SignatureType.outbox.number, new Uint8Array(32)],
+            [SignatureType.batch65.number, owner],
+            [4, owner],
+          ] as const) {
+            const refused = yield* Effect.flip(messenger.openInbox(number, bytes))
+            assert.deepInclude(refused, { _tag: "InboxRefused", reason: "not a key" })
+          }
+        }),
+      ),
+    )
+
+    it.live("waits for a letter where it is asked to", () =>
+      withNode((messenger) =>
+        Effect.gen(function* () {
+          const { address } = ada.identity
+          const process = yield* spawned(messenger)
+          const waiting = yield* Effect.forkChild(messenger.inbox(address, 0, 10, true))
+          yield* Effect.forEach(Array.from({ length: 50 }), () => Effect.yieldNow, { discard: true })
+          assert.isUndefined(waiting.pollUnsafe())
+          yield* tell(messenger, process, address)
+          const [letter] = yield* Fiber.join(waiting)
+          assert.deepInclude(letter, { number: 0, source: process })
         }),
       ),
     )

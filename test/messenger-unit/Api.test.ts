@@ -170,6 +170,11 @@ describe("refusals over HTTP", () => {
         refusedAs(yield* ask(`/v1/processes/${pid}/archive-cost`), 404, "unknown process")
         refusedAs(yield* ask(`/v1/modules/${pid}`), 404, "unknown module")
         refusedAs(yield* ask(`/v1/engines/${pid}`), 404, "unknown engine")
+        refusedAs(yield* ask(`/v1/inbox/${pid}`), 404, "unknown inbox")
+        const entry = JSON.stringify({ entry: { source: pid, slot: 3, index: 1 } })
+        const unknown = yield* ask("/v1/outbox/retry", post(entry))
+        refusedAs(unknown, 404, "unknown entry")
+        assert.deepInclude(unknown.json, { source: pid, slot: 3, index: 1 })
         const process = yield* SmallNode.spawn(node, ada, "heddle.on('Get', () => 1)")
         refusedAs(yield* ask(`/v1/processes/${process}/receipts/7`), 404, "unknown slot")
         refusedAs(yield* ask(`/v1/processes/${process}/turns/7`), 404, "unknown slot")
@@ -287,6 +292,13 @@ describe("uploads", () => {
         refusedAs(yield* ask("/v1/data", post(tooLarge(Limit.referencedBytesMax + 2_000))), 413, "too large")
         refusedAs(yield* ask("/v1/data", chunked(Limit.referencedBytesMax + 100_000)), 413, "too large")
         refusedAs(yield* ask("/v1/data", post("")), 400, "bad reference")
+        const small = Limit.smallRequestBytesMax
+        for (const path of ["/v1/inbox", "/v1/outbox/retry"]) {
+          refusedAs(yield* ask(path, post(tooLarge(small + 2_000))), 413, "too large")
+          refusedAs(yield* ask(path, post("x".repeat(small))), 400, "malformed request")
+        }
+        const key = JSON.stringify({ signatureType: 4, owner: "AA" })
+        refusedAs(yield* ask("/v1/inbox", post(key)), 422, "not a key")
         refusedAs(
           yield* ask(`/v1/processes/${pid}/query`, post(tooLarge(Limit.itemBytesMax + 2_000))),
           413,
@@ -531,7 +543,7 @@ describe("the OpenAPI document", () => {
         const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
           Object.values(methods).map((operation) => ({ path, ...operation })),
         )
-        assert.strictEqual(operations.length, 28)
+        assert.strictEqual(operations.length, 31)
         assert.strictEqual(new Set(operations.map(({ operationId }) => operationId)).size, operations.length)
         for (const { path, summary, description, parameters, responses } of operations) {
           assert.match(path, /^\/v1\//)

@@ -1,12 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { ComputeUnit, type Release } from "../../compute-unit/ComputeUnit.ts"
 import * as Delivery from "../../messenger-unit/Delivery.ts"
+import * as Inbox from "../../messenger-unit/Inbox.ts"
+import { type Bounds, boundsDefault } from "../../messenger-unit/Lane.ts"
 import type { Undelivered } from "../../messenger-unit/MessengerUnit.ts"
 import { type Reason, Refused } from "../../runtime/Admission.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
@@ -122,6 +127,8 @@ const receiver = (...known: ReadonlyArray<Id.ProcessId>) => {
   const behaviour = {
     log,
     submits: 0,
+    /** Who has signed something that is in a log here. */
+    persons: new Set<Id.Address>(),
     /** Makes a process, as a client's spawn does; gives what the scheduler answers. */
     spawn: (process: Id.ProcessId): Accepted => {
       slots.set(process, 1)
@@ -136,6 +143,7 @@ const receiver = (...known: ReadonlyArray<Id.ProcessId>) => {
       log: () => Effect.die("unused"),
       authority: () => Effect.die("unused"),
       processes: Effect.succeed([]),
+      knows: (address: Id.Address) => Effect.sync(() => behaviour.persons.has(address)),
       nextBatch: Effect.succeed(0),
       addData: () => Effect.die("not asked"),
       data: () => Effect.undefined,
@@ -164,10 +172,13 @@ const start = Effect.fnUntraced(function* (
   from: Outbox,
   to: Receiver,
   store: Store["Service"] = StoreMemory.make(),
+  bounds?: Bounds,
 ) {
   const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
   const compute = { releases: from.follow } as ComputeUnit["Service"] // it asks for nothing else
-  const delivery = yield* Delivery.make.pipe(
+  const delivery = yield* Effect.flatMap(Inbox.make, (inbox) =>
+    Effect.map(Delivery.make(inbox, bounds), (made) => ({ ...made, inbox })),
+  ).pipe(
     Effect.provideService(Store, store),
     Effect.provideService(SchedulerUnit, to.service),
     Effect.provideService(ComputeUnit, compute),
@@ -257,7 +268,7 @@ describe("delivery", () => {
 
   for (const reason of ["over rate", "overloaded", "not anchored", "store failed", "stopping"] as const)
     it.effect(
-      `tries again what passes by itself, after twice the time, and holds up nobody else: ${reason}`,
+      `tries again what passes by itself, after up to twice the time, and holds up nobody else: ${reason}`,
       () =>
         Effect.gen(function* () {
           const [from, to] = [outbox(), receiver(heddle, reed)]
@@ -280,7 +291,11 @@ describe("delivery", () => {
           let wait = Limit.deliveryRetryMsMin
           for (let tries = 2; tries < 14; tries++) {
             const before = to.submits
-            yield* TestClock.adjust(wait - 1)
+            const now = yield* Clock.currentTimeMillis
+            const [{ next, attempts } = {}, behind] = yield* undelivered
+            assert.deepStrictEqual([attempts, behind!.attempts], [tries - 1, 0])
+            assert.isTrue(next! >= now + wait / 2 && next! <= now + wait, `${next} of ${wait} at ${now}`)
+            yield* TestClock.setTime(next! - 1)
             assert.strictEqual(to.submits, before)
             yield* TestClock.adjust(1)
             yield* SmallNode.until(
@@ -299,6 +314,31 @@ describe("delivery", () => {
           assert.deepStrictEqual(yield* undelivered, [])
         }),
     )
+
+  it.effect(
+    "does not bring back together those that failed together, and by its seed as it did before",
+    () => {
+      const targets = Array.from({ length: 20 }, (_, i) => id(`target ${i}`))
+      const times = Effect.gen(function* () {
+        const [from, to] = [outbox(), receiver(...targets)]
+        const { undelivered, stop } = yield* start(from, to)
+        to.before = () => to.refuse("overloaded")
+        from.emit(loom, ...targets.map((target) => message(target)))
+        yield* letRun
+        const shown = yield* undelivered
+        yield* stop
+        return shown.map(({ next }) => next!)
+      })
+      return Effect.gen(function* () {
+        const found = yield* Random.withSeed(times, "loom")
+        assert.strictEqual(found.length, targets.length)
+        assert.isAbove(new Set(found).size, targets.length / 2)
+        for (const next of found)
+          assert.isTrue(next >= Limit.deliveryRetryMsMin / 2 && next <= Limit.deliveryRetryMsMin)
+        assert.deepStrictEqual(yield* Random.withSeed(times, "loom"), found)
+      })
+    },
+  )
 
   it.effect("delivers once though the answer was lost each time", () =>
     Effect.gen(function* () {
@@ -401,7 +441,9 @@ describe("delivery", () => {
       yield* letRun
       assert.deepStrictEqual(datas(to), ["b"])
       assert.deepStrictEqual(
-        (yield* undelivered).map(({ index, reason }) => [index, reason.split(":")[0]]),
+        (yield* undelivered)
+          .map(({ index, reason }) => [index, reason.split(":")[0]])
+          .toSorted((a, b) => String(a[1]).localeCompare(String(b[1]))),
         [
           [0, "not attested"],
           [2, "not attested"],
@@ -428,6 +470,369 @@ describe("delivery", () => {
       assert.strictEqual(to.submits, count - 1)
       yield* held.open
       yield* received(to, count)
+    }),
+  )
+})
+
+describe("entries that are retried by hand", () => {
+  const places = (all: ReadonlyArray<Undelivered>) =>
+    all.map(({ source, slot, index }) => [source, slot, index])
+
+  it.effect("are tried at once, all that go first, and it is said what became of each", () =>
+    Effect.gen(function* () {
+      const [from, to] = [outbox(), receiver(heddle)]
+      const { retry, undelivered } = yield* start(from, to)
+      to.before = (target) => (target === heddle ? to.refuse("not attested") : Effect.void)
+      from.emit(loom, message(heddle, "a"), message(heddle, "b"), message(reed, "c"), timer(loom, 9_000))
+      yield* letRun
+      assert.strictEqual(to.submits, 2)
+      const refused = yield* retry(undefined)
+      assert.deepInclude(refused, { tried: 2, delivered: 0 })
+      assert.deepStrictEqual(
+        refused.waiting.map(({ index, attempts }) => [index, attempts]).toSorted(([a], [b]) => a! - b!),
+        [
+          [0, 2],
+          [2, 2],
+        ],
+      )
+      to.before = () => Effect.void
+      const done = yield* retry(undefined)
+      assert.deepInclude(done, { tried: 2, delivered: 1 })
+      assert.deepStrictEqual(places(done.waiting), [[loom, 0, 2]])
+      yield* received(to, 2)
+      yield* letRun
+      assert.deepStrictEqual(datas(to), ["a", "b"])
+      assert.deepStrictEqual(places(yield* undelivered), [
+        [loom, 0, 2],
+        [loom, 0, 3],
+      ])
+    }),
+  )
+
+  it.effect("go before their time where they wait by the clock, one alone, and keep to their pair", () =>
+    Effect.gen(function* () {
+      const [from, to] = [outbox(), receiver(heddle, reed)]
+      const { retry } = yield* start(from, to)
+      to.before = () => to.refuse("overloaded")
+      from.emit(loom, message(heddle, "a"), message(heddle, "b"), message(reed, "c"))
+      yield* letRun
+      to.before = () => Effect.void
+      assert.deepInclude(yield* retry({ source: loom, slot: 0, index: 1 }), { tried: 1, delivered: 1 })
+      yield* received(to, 2)
+      yield* letRun
+      assert.deepStrictEqual(datas(to), ["a", "b"])
+    }),
+  )
+
+  it.effect("are told of as they stand where there is no answer for a while", () =>
+    Effect.gen(function* () {
+      const [from, to, slow] = [outbox(), receiver(heddle), StoreProbe.barrier()]
+      const { retry } = yield* start(from, to)
+      to.before = () => to.refuse("not attested")
+      from.emit(loom, message(heddle, "a"))
+      yield* letRun
+      to.before = () => slow.wait
+      const asked = yield* Effect.forkChild(retry(undefined))
+      yield* slow.reached
+      yield* TestClock.adjust(Limit.retryAnswerMsMax - 1)
+      assert.isUndefined(asked.pollUnsafe())
+      yield* TestClock.adjust(1)
+      const answer = yield* Fiber.join(asked)
+      assert.deepInclude(answer, { tried: 1, delivered: 0 })
+      assert.deepInclude(answer.waiting[0], { index: 0, reason: "on its way" })
+    }),
+  )
+
+  it.effect("are named where there is no such entry, and told of where they are not due", () =>
+    Effect.gen(function* () {
+      const [from, to] = [outbox(), receiver(loom, heddle)]
+      const { retry } = yield* start(from, to)
+      from.emit(loom, message(heddle, "a"), timer(loom, 9_000))
+      yield* received(to, 1)
+      yield* letRun
+      for (const index of [0, 7]) {
+        const unknown = yield* Effect.flip(retry({ source: loom, slot: 0, index }))
+        assert.deepInclude(unknown, { _tag: "EntryUnknown", source: loom, slot: 0, index })
+        assert.include(unknown.message, "heddle outbox")
+      }
+      const early = yield* retry({ source: loom, slot: 0, index: 1 })
+      assert.deepInclude(early, { tried: 0, delivered: 0 })
+      assert.deepInclude(early.waiting[0], { index: 1, reason: "not due yet", next: 9_000 })
+      assert.strictEqual(to.submits, 1)
+    }),
+  )
+})
+
+describe("a list of what is not delivered", () => {
+  it.effect("shows what is only just being kept", () =>
+    Effect.gen(function* () {
+      const [from, to, probe, slow] = [outbox(), receiver(), StoreProbe.make(), StoreProbe.barrier()]
+      const { undelivered } = yield* start(from, to, probe.store)
+      probe.before = () => slow.wait
+      from.emit(loom, timer(loom, 9_000))
+      yield* slow.reached
+      const shown = Effect.map(undelivered, (all) => all.map(({ index, next }) => [index, next]))
+      assert.deepStrictEqual(yield* shown, [[0, 9_000]])
+      yield* slow.open
+      yield* letRun
+      assert.deepStrictEqual(yield* shown, [[0, 9_000]])
+    }),
+  )
+
+  it.effect("shows so many and no more", () =>
+    Effect.gen(function* () {
+      const [from, to] = [outbox(), receiver()]
+      const { undelivered } = yield* start(from, to)
+      const most = Limit.outboxShownMax
+      from.emit(loom, ...Array.from({ length: most }, () => message(heddle)))
+      yield* letRun
+      assert.strictEqual((yield* undelivered).length, most)
+      from.emit(loom, message(heddle))
+      yield* letRun
+      assert.strictEqual((yield* undelivered).length, most)
+    }),
+  )
+})
+
+describe("what is for a person", () => {
+  const ada = id("ada")
+  const read = (inbox: Inbox.Inbox) =>
+    Effect.map(inbox.read(ada, 0, 1_000, false), (letters) =>
+      letters.map(({ number, source, item }) => [
+        number,
+        source,
+        Bytes.toText(Result.getOrThrow(Item.decode(item)).data),
+      ]),
+    )
+
+  it.effect("comes into the inbox, pair by pair in order, once it is known that there is one", () =>
+    Effect.gen(function* () {
+      const [from, to, probe] = [outbox(), receiver(heddle), StoreProbe.make()]
+      const { inbox, met, undelivered } = yield* start(from, to, probe.store)
+      from.emit(loom, message(ada, "a"), message(heddle, "to a process"), message(ada, "b"))
+      from.emit(reed, message(ada, "c"))
+      yield* letRun
+      assert.strictEqual((yield* undelivered).length, 3)
+      assert.deepInclude(yield* Effect.flip(inbox.read(ada, 0, 10, false)), { _tag: "InboxUnknown" })
+      to.persons.add(ada)
+      met(heddle)
+      yield* letRun
+      assert.deepStrictEqual(yield* read(inbox), [])
+      met(ada)
+      yield* letRun
+      from.emit(loom, message(ada, "d"))
+      yield* letRun
+      const letters = yield* read(inbox)
+      const of = (source: Id.ProcessId) => letters.filter((one) => one[1] === source).map((one) => one[2])
+      assert.deepStrictEqual([of(loom), of(reed)], [["a", "b", "d"], ["c"]])
+      assert.deepStrictEqual(
+        letters.map(([number]) => number),
+        [0, 1, 2, 3],
+      )
+      assert.deepStrictEqual(yield* undelivered, [])
+      const together = probe.commits.filter((tables) => tables.includes("inbox"))
+      assert.isTrue(together.some((tables) => tables.includes("undelivered")))
+      // One that is known to be a person's is not submitted to the scheduler over and over.
+      assert.strictEqual(to.submits, 6)
+    }),
+  )
+
+  it.effect("does not come there where it was given up before", () =>
+    Effect.gen(function* () {
+      const [from, to] = [outbox(), receiver()]
+      const { inbox, met, undelivered } = yield* start(from, to)
+      const [a] = from.emit(loom, message(ada, "a"), message(ada, "b"))
+      yield* letRun
+      from.emit(loom, voidOf(a!, ada, 1))
+      yield* letRun
+      to.persons.add(ada)
+      met(ada)
+      yield* letRun
+      assert.deepStrictEqual(yield* read(inbox), [[0, loom, "b"]])
+      assert.deepStrictEqual(yield* undelivered, [])
+    }),
+  )
+
+  it.effect("comes there once, in order, though the messenger crashes at any step of its work", () =>
+    Effect.gen(function* () {
+      const live = Effect.fnUntraced(function* (crash: () => boolean) {
+        const [from, to, probe] = [outbox(), receiver(reed), StoreProbe.make()]
+        let dead = false
+        const step = Effect.suspend(() => {
+          dead ||= crash()
+          return dead ? StoreProbe.full : Effect.void
+        })
+        probe.before = () => step
+        probe.after = () => step
+        let messenger = yield* start(from, to, probe.store)
+        const settle = Effect.gen(function* () {
+          for (let i = 0; i < 3; i++) {
+            yield* letRun
+            if (dead) {
+              yield* messenger.stop
+              dead = false
+              messenger = yield* start(from, to, probe.store)
+            }
+            yield* TestClock.adjust(200)
+          }
+        })
+        from.emit(loom, message(ada, "1"), message(reed, "x"), message(ada, "2"))
+        yield* settle
+        to.persons.add(ada)
+        messenger.met(ada)
+        from.emit(loom, message(ada, "3"))
+        from.emit(reed, message(ada, "one"))
+        yield* settle
+        from.emit(loom, message(ada, "4"), message(ada, "5"))
+        from.emit(reed, message(ada, "two"))
+        yield* settle
+        yield* messenger.stop
+        messenger = yield* start(from, to, probe.store)
+        yield* settle
+        const letters = yield* read(messenger.inbox)
+        const of = (source: Id.ProcessId) => letters.filter((one) => one[1] === source).map((one) => one[2])
+        assert.deepStrictEqual(
+          [of(loom), of(reed)],
+          [
+            ["1", "2", "3", "4", "5"],
+            ["one", "two"],
+          ],
+        )
+        assert.deepStrictEqual(
+          letters.map(([number]) => number),
+          [0, 1, 2, 3, 4, 5, 6],
+        )
+        assert.deepStrictEqual([datas(to), yield* messenger.undelivered], [["x"], []])
+        yield* messenger.stop
+      })
+      let steps = 0
+      yield* live(() => (steps++, false))
+      assert.isAbove(steps, 10)
+      for (let fatal = 0; fatal < steps; fatal++) {
+        let at = 0
+        yield* live(() => at++ === fatal)
+      }
+    }),
+  )
+})
+
+describe("a messenger with little memory", () => {
+  const bounds = { lanesMax: 3, parcelsPerLaneMax: 2, bytesMax: 1024 * 1024 }
+  const numbers = (count: number) => Array.from({ length: count }, (_, i) => String(i))
+
+  it.effect("brings a long lane in order, of which most was in the store alone", () =>
+    Effect.gen(function* () {
+      const [from, to, store] = [outbox(), receiver(), StoreMemory.make()]
+      const { arrived, undelivered } = yield* start(from, to, store, bounds)
+      for (const data of numbers(5)) from.emit(loom, message(heddle, data), message(heddle, `${data}b`))
+      yield* letRun
+      assert.strictEqual((yield* undelivered).length, 10)
+      const slow = StoreProbe.barrier()
+      to.before = () => (to.log.length === 3 ? slow.wait : Effect.void)
+      arrived(to.spawn(heddle))
+      yield* slow.reached
+      for (const data of numbers(5)) from.emit(loom, message(heddle, `${data}c`))
+      yield* letRun
+      yield* slow.open
+      yield* received(to, 15)
+      yield* letRun
+      assert.deepStrictEqual(datas(to), [
+        ...numbers(5).flatMap((data) => [data, `${data}b`]),
+        ...numbers(5).map((data) => `${data}c`),
+      ])
+      assert.deepStrictEqual(yield* undelivered, [])
+    }),
+  )
+
+  it.effect("holds more lanes than it has places for, shows why, and brings each when its target comes", () =>
+    Effect.gen(function* () {
+      const targets = numbers(10).map((name) => id(`target ${name}`))
+      const [from, to] = [outbox(), receiver(reed)]
+      const { arrived, undelivered } = yield* start(from, to, StoreMemory.make(), bounds)
+      from.emit(loom, ...targets.map((target) => message(target, "a")))
+      yield* letRun
+      from.emit(loom, ...targets.map((target) => message(target, "b")))
+      from.emit(loom, message(reed, "to somebody who is there"))
+      yield* received(to, 1)
+      yield* letRun
+      const shown = yield* undelivered
+      assert.strictEqual(shown.length, 20)
+      for (const { reason } of shown) assert.include(reason, "unknown process")
+      for (const target of targets.toReversed()) {
+        const had = to.log.length
+        arrived(to.spawn(target))
+        yield* received(to, had + 2)
+        assert.deepStrictEqual(datas(to, target), ["a", "b"])
+      }
+      yield* letRun
+      assert.deepStrictEqual(yield* undelivered, [])
+    }),
+  )
+
+  it.effect("gets to those that wait for a place when the others go on, and to all that are retried", () =>
+    Effect.gen(function* () {
+      const targets = numbers(10).map((name) => id(`target ${name}`))
+      const [from, to] = [outbox(), receiver(...targets)]
+      const { retry, undelivered } = yield* start(from, to, StoreMemory.make(), bounds)
+      // These wait by the clock, so that none of them gives up its place.
+      to.before = () => to.refuse("overloaded")
+      from.emit(loom, ...targets.map((target) => message(target)))
+      yield* letRun
+      assert.strictEqual((yield* undelivered).length, 10)
+      assert.strictEqual(to.submits, 3)
+      to.before = () => Effect.void
+      yield* TestClock.adjust(Limit.deliveryRetryMsMax)
+      yield* received(to, 10)
+      yield* letRun
+      assert.deepStrictEqual(yield* undelivered, [])
+
+      to.before = () => to.refuse("not attested")
+      from.emit(loom, ...targets.map((target) => message(target)))
+      yield* letRun
+      to.before = () => Effect.void
+      yield* TestClock.adjust("1 day")
+      assert.strictEqual(to.log.length, 10)
+      yield* retry(undefined)
+      yield* received(to, 20)
+    }),
+  )
+
+  it.effect("keeps timers in the store and lets each go off at its time", () =>
+    Effect.gen(function* () {
+      const [from, to, store] = [outbox(), receiver(loom), StoreMemory.make()]
+      const first = yield* start(from, to, store, bounds)
+      from.emit(loom, ...numbers(10).map((n) => timer(loom, 1_000 + 10 * ((7 * Number(n)) % 10))))
+      yield* letRun
+      yield* first.stop
+      yield* start(from, to, store, bounds)
+      from.emit(loom, timer(loom, 1_005))
+      for (let at = 990; at <= 1_100; at += 5) {
+        yield* TestClock.setTime(at)
+        yield* letRun
+      }
+      assert.deepStrictEqual(
+        to.log.map(({ at }) => at),
+        [1_000, 1_005, ...numbers(9).map((n) => 1_010 + 10 * Number(n))],
+      )
+      assert.strictEqual(to.submits, 11)
+    }),
+  )
+
+  it.effect("lets nothing more come where the store takes nothing, and loses nothing", () =>
+    Effect.gen(function* () {
+      const [from, to, probe] = [outbox(), receiver(), StoreProbe.make()]
+      const { arrived, undelivered } = yield* start(from, to, probe.store, bounds)
+      probe.before = () => StoreProbe.full
+      for (const data of numbers(20)) from.emit(loom, message(heddle, data))
+      yield* letRun
+      assert.strictEqual((yield* undelivered).length, bounds.parcelsPerLaneMax + 1)
+      probe.before = () => Effect.void
+      yield* TestClock.adjust(Limit.deliveryRetryMsMax)
+      yield* letRun
+      assert.strictEqual((yield* undelivered).length, 20)
+      arrived(to.spawn(heddle))
+      yield* received(to, 20)
+      assert.deepStrictEqual(datas(to), numbers(20))
     }),
   )
 })
@@ -462,6 +867,23 @@ describe("a timer", () => {
         to.log.map(({ at }) => at),
         [0, 2_000, 5_000, month],
       )
+    }),
+  )
+
+  it.effect("goes off at its time where the clock was set back behind others that did", () =>
+    Effect.gen(function* () {
+      const [from, to] = [outbox(), receiver(loom)]
+      yield* start(from, to)
+      from.emit(loom, timer(loom, 1_000))
+      yield* letRun
+      yield* TestClock.setTime(1_000)
+      yield* received(to, 1)
+      yield* TestClock.setTime(500)
+      from.emit(loom, timer(loom, 700))
+      yield* letRun
+      assert.strictEqual(to.log.length, 1)
+      yield* TestClock.setTime(700)
+      yield* received(to, 2)
     }),
   )
 
@@ -796,7 +1218,7 @@ describe("a messenger that crashes", () => {
    * A life of a few pairs with a spawn, timers, targets that come late and refusals that pass. `crash` is asked before
    * and after every commit and every submission; where it says so, that was the last that the messenger did.
    */
-  const live = Effect.fnUntraced(function* (crash: () => boolean) {
+  const live = Effect.fnUntraced(function* (crash: () => boolean, bounds = boundsDefault) {
     const [from, to, probe] = [outbox(), receiver(loom, reed), StoreProbe.make()]
     const [child] = outbox().emit(loom, { kind: "spawn" })
     let dead = false
@@ -818,7 +1240,7 @@ describe("a messenger that crashes", () => {
       )
     to.after = () => asRefusal
 
-    let messenger = yield* start(from, to, probe.store)
+    let messenger = yield* start(from, to, probe.store, bounds)
     let crashes = 0
     const settle = Effect.gen(function* () {
       for (let i = 0; i < 8; i++) {
@@ -827,7 +1249,7 @@ describe("a messenger that crashes", () => {
           yield* messenger.stop
           dead = false
           crashes++
-          messenger = yield* start(from, to, probe.store)
+          messenger = yield* start(from, to, probe.store, bounds)
         }
         yield* TestClock.adjust(200)
       }
@@ -849,7 +1271,7 @@ describe("a messenger that crashes", () => {
     yield* settle
     // A messenger that crashed when its target came hears of it when it is started again.
     yield* messenger.stop
-    messenger = yield* start(from, to, probe.store)
+    messenger = yield* start(from, to, probe.store, bounds)
     yield* settle
     yield* SmallNode.until(
       "all is delivered",
@@ -895,6 +1317,21 @@ describe("a messenger that crashes", () => {
         let at = 0
         const { to, child, crashes } = yield* live(() => at++ === fatal)
         assert.isAtMost(crashes, 1)
+        expected(to, child!)
+      }
+    }),
+  )
+
+  it.effect("and has little memory, does so too", () =>
+    Effect.gen(function* () {
+      const bounds = { lanesMax: 2, parcelsPerLaneMax: 1, bytesMax: 1024 * 1024 }
+      let steps = 0
+      const whole = yield* live(() => (steps++, false), bounds)
+      expected(whole.to, whole.child!)
+      assert.isAbove(steps, 30)
+      for (let fatal = 0; fatal < steps; fatal++) {
+        let at = 0
+        const { to, child } = yield* live(() => at++ === fatal, bounds)
         expected(to, child!)
       }
     }),

@@ -38,6 +38,7 @@ const commands = [
   "receipt",
   "snapshots",
   "outbox",
+  "inbox",
   "replay",
   "verify",
   "diff",

@@ -72,6 +72,11 @@ describe("Table", () => {
       assert.strictEqual(list([id(1)], { from: 70_001 }), "")
       assert.strictEqual(list([id(2)]), "")
       assert.strictEqual(list([id(255)], { limit: 1 }), "255/0")
+      assert.strictEqual(
+        list([], { from: [id(254), 256] }),
+        "254/256 254/70000 255/0 255/1 255/2 255/255 255/256 255/70000",
+      )
+      assert.strictEqual(list([], { from: id(255), limit: 1 }), "255/0")
       assert.strictEqual(list([], { limit: 1 }), "0/0")
       assert.strictEqual(list([], { reverse: true, limit: 1 }), "255/70000")
       assert.strictEqual([...table.list(store, [])].length, 24)

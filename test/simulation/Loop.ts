@@ -10,6 +10,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
+import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 import { Entropy } from "../../identity/Entropy.ts"
 import type * as Luck from "./Luck.ts"
@@ -170,6 +171,7 @@ export class Loop {
       Context.add(Clock.Clock, this.#clock(life)),
       Context.add(Logger.CurrentLoggers, new Set([logger])),
       Context.add(Entropy, { bytes: luck.bytes }),
+      Context.add(Random.Random, { nextDoubleUnsafe: luck.next, nextIntUnsafe: () => luck.below(2 ** 32) }),
     )
   }
 }

@@ -63,6 +63,7 @@ export const make = (line: Line, life: Life): Service => {
     log: (process, from, limit) => request((service) => service.log(process, from, limit)),
     authority: (process) => request((service) => service.authority(process)),
     processes: request((service) => service.processes),
+    knows: (address) => request((service) => service.knows(address)),
     nextBatch: request((service) => service.nextBatch),
     batches: (from) => Stream.unfold(from, nextBatch),
   }

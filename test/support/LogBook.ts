@@ -115,6 +115,7 @@ export const make = (signer: Signer["Service"] = Caller.caller("small node").sig
           timestamp: log.at(-1)!.assignment.timestamp,
         })),
       ),
+      knows: () => Effect.succeed(false),
       nextBatch: Effect.sync(() => batches.length),
       batches: (from) => feed.follow(from, (number) => batches[number]),
     },
