@@ -30,13 +30,11 @@ import * as Draft from "./Draft.ts"
 import {
   type Answered,
   EntryUnknown,
-  type Letter,
   MessengerUnit,
   type NodeInfo,
   type OutboxPlace,
   Unreachable,
 } from "./MessengerUnit.ts"
-import * as ProvenLetter from "./ProvenLetter.ts"
 import * as ProvenView from "./ProvenView.ts"
 import * as QuorumAsk from "./QuorumAsk.ts"
 
@@ -85,7 +83,7 @@ const isBusy = (error: unknown): error is Refused =>
  * Tries again while there is no answer, or while the node has too much to do, `times` times: each after twice the wait of
  * the one before, and not before the node said.
  */
-const patience = (times: number = Limit.sendRetriesMax) =>
+export const patience = (times: number = Limit.sendRetriesMax) =>
   Schedule.exponential(Limit.deliveryRetryMsMin).pipe(
     Schedule.upTo({ times }),
     Schedule.while(({ input }: { readonly input: unknown }) => input instanceof Unreachable || isBusy(input)),
@@ -364,47 +362,6 @@ export const provenView = Effect.fnUntraced(function* (
   const age = maxAgeMs === undefined ? undefined : { maxMs: maxAgeMs, now: yield* Clock.currentTimeMillis }
   return yield* Effect.fromResult(ProvenView.check(process, name, first?.item ?? Bytes.empty, proof, age))
 })
-
-/** A letter with what was seen to hold of it, or why nothing of it is to be believed. */
-export interface Received extends Pick<Letter, "number" | "at" | "slot" | "index"> {
-  readonly letter: ProvenLetter.ProvenLetter | undefined
-  readonly problem: string | undefined
-}
-
-/** What processes said to a person, from a letter on, each seen to be from whom it says; `wait` where there is none yet. */
-export const inbox = Effect.fnUntraced(function* (
-  address: Id.Address,
-  { from = 0, limit = 100, wait = false }: InboxPage = {},
-  retries?: number,
-) {
-  const messenger = yield* MessengerUnit
-  const letters = yield* Effect.retry(messenger.inbox(address, from, limit, wait), patience(retries))
-  const spawns = new Map<Id.ProcessId, Uint8Array>()
-  for (const { source } of letters) {
-    if (spawns.has(source)) continue
-    const read = Effect.retry(messenger.log(source, 0, 1), patience(retries))
-    const [first] = yield* Effect.catchTag(read, "LogUnknown", () => Effect.succeed([]))
-    spawns.set(source, first?.item ?? Bytes.empty)
-  }
-  return letters.map((one): Received => {
-    const { number, at, source, slot, index } = one
-    const seen = ProvenLetter.check(address, spawns.get(source) ?? Bytes.empty, one)
-    const letter = Result.getOrUndefined(seen)
-    const problem = Result.isFailure(seen) ? seen.failure.message : undefined
-    return { number, at, slot, index, letter, problem }
-  })
-})
-
-/** Which letters: the first 100 unless it says. */
-export interface InboxPage {
-  readonly from?: number | undefined
-  readonly limit?: number | undefined
-  readonly wait?: boolean | undefined
-}
-
-/** Lets the node know a person's key, so that what is for its address has an inbox. */
-export const openInbox = ({ type, owner }: Pick<Identity.Identity, "type" | "owner">) =>
-  MessengerUnit.use((messenger) => messenger.openInbox(type.number, owner))
 
 /** Every turn from a slot on, then each new one; goes on where it was after the connection broke. */
 export const follow = (process: Id.ProcessId, from = 0, retries?: number) =>

@@ -2,26 +2,23 @@
  * MessengerUnitServer: a messenger over HTTP. Each handler turns a request into a call of the seam and its answer, or
  * its error, into what `MessengerApi` says; nothing is decided here but the size of a page.
  */
-import * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Sse from "effect/encoding/Sse"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
-import { HttpApiSchemaError } from "effect/http-api/HttpApiError"
-import * as HttpEffect from "effect/http/HttpEffect"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import type { unhandled } from "effect/Types"
 import type { Turn } from "../compute-unit/ComputeUnit.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
 import type { LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
-import { MessengerApi, Refusing, TurnEvent } from "./MessengerApi.ts"
+import { MessengerApi, TurnEvent } from "./MessengerApi.ts"
 import { EntryUnknown, MessengerUnit } from "./MessengerUnit.ts"
 import * as Refusal from "./Refusal.ts"
+import * as RefusingServer from "./RefusingServer.ts"
+import { refuse } from "./RefusingServer.ts"
 import type * as RequestBody from "./RequestBody.ts"
 import type * as ResponseBody from "./ResponseBody.ts"
 import * as Wire from "./Wire.ts"
@@ -35,9 +32,6 @@ export interface Options {
 }
 
 const pageDefault = 100
-
-const refuse = <const Reason extends string>(reason: Reason, detail: string) =>
-  Effect.fail({ _tag: "Refused", reason, detail } as const)
 
 /** What there is, or a refusal. */
 const orRefuse =
@@ -353,39 +347,6 @@ const node = ({ bodies }: Options) =>
       .handle("info", () => MessengerUnit.use(({ info }) => Effect.mapError(info, Refusal.of))),
   )
 
-type CommonRefused = (typeof Refusal.common)[number]["Type"]
-
-const internal = (cause: Cause.Cause<unknown>): Effect.Effect<never, CommonRefused> =>
-  Effect.logError("a request ended in a defect", cause).pipe(
-    Effect.andThen(refuse("internal error", "the node could not answer; its log says why")),
-  )
-
-const isBusy = Schema.is(Refusal.busy)
-
-const sayWhen = (error: unknown): Effect.Effect<void> =>
-  Effect.contextWith((context: Context.Context<never>) =>
-    Effect.sync(() => {
-      if (!isBusy(error)) return
-      HttpEffect.appendPreResponseHandlerUnsafe(context, (_, response) =>
-        Effect.succeed(HttpServerResponse.setHeader(response, "retry-after", Refusal.retryAfter(error))),
-      )
-    }),
-  )
-
-const refusing = Layer.succeed(Refusing, (handler) =>
-  handler.pipe(
-    Effect.catch((error): Effect.Effect<never, unhandled | CommonRefused> => {
-      if (!HttpApiSchemaError.is(error)) return Effect.andThen(sayWhen(error), Effect.fail(error))
-      return error.kind === "Body" || error.kind === "ResponseHeaders"
-        ? internal(Cause.fail(error))
-        : refuse("malformed request", `${error.kind.toLowerCase()}: ${error.cause.message}`)
-    }),
-    Effect.catchCause((cause): Effect.Effect<never, unhandled | CommonRefused> =>
-      Cause.hasDies(cause) ? internal(cause) : Effect.failCause(cause),
-    ),
-  ),
-)
-
 /** Routes of the API and its OpenAPI document, for an `HttpRouter`. */
 export const layer = (options: Options) =>
   HttpApiBuilder.layer(MessengerApi, { openapiPath: "/openapi.json" }).pipe(
@@ -397,5 +358,5 @@ export const layer = (options: Options) =>
       inbox(options),
       node(options),
     ]),
-    Layer.provide(refusing),
+    Layer.provide(RefusingServer.layer),
   )

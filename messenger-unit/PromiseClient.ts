@@ -8,7 +8,6 @@ import * as Stream from "effect/Stream"
 import type * as ArchiveUnit from "../archive-unit/ArchiveUnit.ts"
 import type { Answer, SnapshotInfo, Turn } from "../compute-unit/ComputeUnit.ts"
 import type * as Identity from "../identity/Identity.ts"
-import { Refused } from "../runtime/Admission.ts"
 import type * as Attestation from "../runtime/Attestation.ts"
 import type * as Authority from "../runtime/Authority.ts"
 import type * as Batch from "../runtime/Batch.ts"
@@ -16,6 +15,8 @@ import * as Id from "../runtime/Id.ts"
 import type { TurnError } from "../runtime/Outcome.ts"
 import type { Accepted } from "../scheduler-unit/SchedulerUnit.ts"
 import * as Client from "./Client.ts"
+import * as IdText from "./IdText.ts"
+import * as InboxReader from "./InboxReader.ts"
 import type * as Draft from "./Draft.ts"
 import {
   MessengerUnit,
@@ -63,14 +64,9 @@ export interface Message extends Call, Draft.Draft {
   readonly as?: Identity.Identity | undefined
 }
 
-/** The engine that is to run a process; without one, that of the unit's version. */
-interface Pinned {
-  readonly engine?: string | undefined
-}
+export interface Spawn extends Message, Omit<Draft.Spawn, "engine">, IdText.Pinned {}
 
-export interface Spawn extends Message, Omit<Draft.Spawn, "engine">, Pinned {}
-
-export interface Upgrade extends Message, Pinned {}
+export interface Upgrade extends Message, IdText.Pinned {}
 
 /** Why a message is given up. */
 export interface Drop extends Call, Pick<Message, "as"> {
@@ -177,7 +173,10 @@ export interface PromiseClient extends AsyncDisposable {
     readonly index: number
   }) => Promise<Retried>
   /** What processes said to a person, each letter seen to be from whom it says, or told why it is not. */
-  readonly inbox: (address: string, page?: Client.InboxPage & Call) => Promise<ReadonlyArray<Client.Received>>
+  readonly inbox: (
+    address: string,
+    page?: InboxReader.InboxPage & Call,
+  ) => Promise<ReadonlyArray<InboxReader.Received>>
   /** Lets the node know the speaker's key, so that what is for its address has an inbox; gives the address. */
   readonly openInbox: (options?: Pick<Message, "as">) => Promise<Id.Address>
   /** How far the node's archive is behind the node. */
@@ -201,21 +200,6 @@ export interface PromiseClient extends AsyncDisposable {
 }
 
 const limitDefault = 100
-
-const idOf = (text: string, what: "process" | "module"): Effect.Effect<Id.Id, Refused> => {
-  const id = Id.parse(text)
-  if (id !== undefined) return Effect.succeed(id)
-  return Effect.fail(
-    new Refused({ reason: `unknown ${what}`, detail: `"${text}" is no id: it has 43 characters` }),
-  )
-}
-
-const engineOf = ({ engine }: Pinned): Effect.Effect<Id.Id | undefined, Refused> => {
-  const id = engine === undefined ? undefined : Id.parse(engine)
-  if (engine === undefined || id !== undefined) return Effect.succeed(id)
-  const detail = `"${engine}" is no id of an engine: it has 43 characters`
-  return Effect.fail(new Refused({ reason: "bad spawn", detail }))
-}
 
 const parse = (text: string): Draft.Json => JSON.parse(text) as Draft.Json // JSON text of a process
 
@@ -245,7 +229,7 @@ export const make = (
     process: string,
     call: (process: Id.ProcessId) => Effect.Effect<A, E, MessengerUnit>,
     signal?: AbortSignal,
-  ) => run(Effect.flatMap(idOf(process, "process"), call), signal)
+  ) => run(Effect.flatMap(IdText.id(process, "process"), call), signal)
 
   const query = Effect.fnUntraced(function* (process: Id.ProcessId, action: string, draft: Draft.Draft) {
     const { result, ...answer } = yield* Client.query(process, action, draft)
@@ -260,7 +244,7 @@ export const make = (
 
   const follow: PromiseClient["follow"] = (process, { from, signal } = {}) => {
     const turns = Stream.unwrap(
-      Effect.map(idOf(process, "process"), (id) => Client.follow(id, from, options.retries)),
+      Effect.map(IdText.id(process, "process"), (id) => Client.follow(id, from, options.retries)),
     ).pipe(Stream.provideService(MessengerUnit, messenger))
     if (signal === undefined) return Stream.toAsyncIterable(turns)
     const aborted = Effect.callback<void>((resume) => {
@@ -298,7 +282,7 @@ export const make = (
       run(
         Effect.gen(function* () {
           const who = yield* speaker("spawn", given)
-          const engine = yield* engineOf(given)
+          const engine = yield* IdText.engine(given)
           const { name, memoryMiB, fuelPerTurnMax } = given
           const module = yield* Client.addModule(code, bundler)
           const options = { ...who, name, memoryMiB, fuelPerTurnMax, engine }
@@ -311,7 +295,7 @@ export const make = (
         process,
         Effect.fnUntraced(function* (id) {
           const who = yield* speaker("upgrade", given)
-          const engine = yield* engineOf(given)
+          const engine = yield* IdText.engine(given)
           const module = yield* Client.addModule(code, bundler)
           return yield* Client.upgrade(id, module, { ...who, engine })
         }),
@@ -379,14 +363,18 @@ export const make = (
         ? run(messenger.retry())
         : about(entry.source, (source) => messenger.retry({ ...entry, source })),
     inbox: (address, { signal, ...page } = {}) =>
-      about(address, (id) => Client.inbox(id, page, options.retries), signal),
+      about(address, (id) => InboxReader.inbox(id, page, options.retries), signal),
     openInbox: ({ as } = {}) =>
-      run(Effect.flatMap(speaker("openInbox", { as: as ?? options.as }), (who) => Client.openInbox(who.as))),
+      run(
+        Effect.flatMap(speaker("openInbox", { as: as ?? options.as }), (who) =>
+          InboxReader.openInbox(who.as),
+        ),
+      ),
     archive: () => run(messenger.archive),
     anchor: (process) => about(process, messenger.anchor),
     archiveCost: (process) => about(process, messenger.archiveCost),
     addModule: (code) => run(Client.addModule(code, bundler)),
-    module: (id) => run(Effect.flatMap(idOf(id, "module"), messenger.module)),
+    module: (id) => run(Effect.flatMap(IdText.id(id, "module"), messenger.module)),
     engine: (text) => {
       const id = Id.parse(text)
       return run(id === undefined ? Effect.undefined : messenger.engineBytes(Id.toBytes(id)))

@@ -268,7 +268,8 @@ export type { Anchor, Cost as ArchiveCost, Status as ArchiveStatus } from "../ar
 export type { Answer, Query, SnapshotInfo, Turn, View, ViewProven } from "../compute-unit/ComputeUnit.ts"
 export type { StateDifference } from "../compute-unit/StateDifference.ts"
 export type { Trial } from "../compute-unit/Trial.ts"
-export type { Code, Dropped, Entry, InboxPage, Received } from "../messenger-unit/Client.ts"
+export type { Code, Dropped, Entry } from "../messenger-unit/Client.ts"
+export type { InboxPage, Received } from "../messenger-unit/InboxReader.ts"
 export type { Draft, Json } from "../messenger-unit/Draft.ts"
 export type {
   Letter,

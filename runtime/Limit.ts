@@ -2,49 +2,10 @@
  * Every bound in heddle with its reason. A queue, loop, frame or retry takes its bound from here, and a test
  * sends the limit and one more. Units come last in the name.
  */
+import { assignmentsPerCommitMax, batchBytesMax } from "./LimitOfMessages.ts"
 
-/** Item as a whole. Larger data travels by reference; ten mebibytes keep one item within one turn's memory. */
-export const itemBytesMax = 10 * 1024 * 1024
-
-/** Data that a client puts into an item: what is left beside the largest signature, owner and tags, with room. */
-export const inlineDataBytesMax = itemBytesMax - 16 * 1024
-
-/**
- * Data that a message refers to: it fits twice into a process's memory by default, as it comes and as the author's code
- * asks for it, beside what the engine takes itself. The archive takes more as one content.
- */
-export const referencedBytesMax = 24 * 1024 * 1024
-
-/**
- * Bytes and number of uploads that a scheduler keeps though no message refers to them yet: whoever uploads sends the
- * message next, so this is what strangers can fill, and eight of the largest can be on their way at once.
- */
-export const unreferencedBytesMax = 8 * referencedBytesMax
-export const unreferencedMax = 1_024
-
-/** Bytes of one upload that are written in one commit: no message waits long behind a large one. */
-export const dataPartBytesMax = 1024 * 1024
-
-/** Referenced bytes that a reader of logs keeps by their hash: what many processes are told at once is read once. */
-export const dataCacheBytesMax = 2 * referencedBytesMax
-
-/** Referenced bytes that a compute unit hands to its sandboxes at once. */
-export const dataInFlightBytesMax = 4 * referencedBytesMax
-
-/** Tags of one item (ANS-104 §2.1). */
-export const tagsMax = 128
-
-/** Bytes of all tags of one item as encoded: arbundles' rule, which gateways apply. */
-export const tagsBytesMax = 4_096
-
-/** Assignments in one batch: places of one Merkle tree (spec 01 §6). */
-export const assignmentsPerBatchMax = 65_536
-
-/** Assignments that a scheduler commits at once: what one batch gives one process fits one page of its log. */
-export const assignmentsPerCommitMax = 1_000
-
-/** Item bytes in one batch: one store transaction and, later, one network frame must fit in memory many times. */
-export const batchBytesMax = 16 * 1024 * 1024
+export * from "./LimitOfArchive.ts"
+export * from "./LimitOfMessages.ts"
 
 /** Key of a store: LMDB's pages of 4 KiB hold two of 1,978 bytes. */
 export const keyBytesMax = 1_024
@@ -296,112 +257,6 @@ export const connectionsMax = 4_096
 
 /** Milliseconds that a stopping node gives the requests it has, before it cuts them. */
 export const stopMsMax = 5_000
-
-// The archive (spec 07)
-
-/** Contents of one type that a reader of an archive holds: the one that is read, the next, and one to look back. */
-export const archiveContentsHeldMax = 3
-
-/** Compressed bytes of one part of a content: with tags, owner and signature it is an item, with room. */
-export const archivePartBytesMax = 8 * 1024 * 1024
-
-/** A content before compression: four of the largest batches. A reader holds one content in memory at a time. */
-export const archiveContentBytesMax = 4 * batchBytesMax
-
-/** A snapshot as a content: 256 MiB of memory that nothing compresses, and every view and counter. */
-export const archiveSnapshotBytesMax = 336 * 1024 * 1024
-
-/** Parts of one content: the largest snapshot where compression only adds to it. */
-export const archivePartsMax = 43
-
-/** Window of a compressed content as a power of two: 128 MiB, the most that decompressors take unasked. */
-export const archiveWindowLogMax = 27
-
-/** Bytes of one piece of an archive: a part of 8 MiB with its tags and signature, and what carries it, are one item. */
-export const archivePieceBytesMax = itemBytesMax - 8 * 1024
-
-/** Bytes of one bundle: it is in memory three times while it is sent (as it is, carried, as chunks). */
-export const archiveBundleBytesMax = 64 * 1024 * 1024
-
-/** Pieces of one bundle: each is signed for at 5 ms a piece before the bundle can go. */
-export const archivePiecesMax = 1_024
-
-/** Bytes of one transaction's data: a bundle, and what carries its pieces. */
-export const archiveTransactionBytesMax = archiveBundleBytesMax + archivePiecesMax * 8 * 1024
-
-/** Bytes of all tags of one transaction, names and values (Arweave's rule). */
-export const transactionTagsBytesMax = 2_048
-
-/** Blocks after its anchor in which a transaction can be mined (Arweave's rule). */
-export const anchorBlocksMax = 50
-
-/** Blocks that a fork may take back: a transfer is given up only that much later, since two would be paid twice. */
-export const forkBlocksMax = 10
-
-/** Times that all gateways of an archive are asked the same, one after the other. */
-export const gatewayRoundsMax = 4
-
-/** Milliseconds of waiting between two such rounds: first and longest. */
-export const gatewayRetryMsMin = 500
-export const gatewayRetryMsMax = 30_000
-
-/** Milliseconds in which a gateway answers, from the question to the last byte. */
-export const gatewayAnswerMsMax = 60_000
-
-/** Bytes of one answer of a gateway that is not data: a page of 100 results with 4,096 bytes of tags each, as JSON. */
-export const gatewayAnswerBytesMax = 4 * 1024 * 1024
-
-/** Results in one page of a gateway's index (what gateways allow). */
-export const gatewayPageMax = 100
-
-/** Pages of one search in one gateway's index: one that never ends is a wrong answer, and 200,000 results are enough. */
-export const gatewayPagesMax = 2_000
-
-/** Transactions whose verified heads an archive remembers, and transfers whose progress it does. */
-export const archiveHeadsMax = 1_024
-
-/** Bytes of a release with its outcomes as a content: with what is gathered before it, still one. */
-export const archiveReleaseBytesMax = 48 * 1024 * 1024
-
-/** What an item takes in a bundle beside itself (ANS-104 §2.2): size and id. */
-export const bundleEntryBytes = 64
-
-/** Bytes of items, proofs and outcomes after which a bundle is closed, and ms after which a smaller one is. */
-export const archiveGatherBytes = 4 * 1024 * 1024
-export const archiveGatherMs = 60_000
-
-/** ms between two milliseconds in which a bundle is made: it takes a fifth of one thread, while it is not behind. */
-export const archivePauseMs = 4
-
-/** Bytes of bundles that wait in the store: over it no more are made, and the log itself is what waits. */
-export const archiveWaitingBytesMax = 4 * archiveBundleBytesMax
-
-/** ms between two looks at bundles that are sent and not confirmed: half of what a block of Arweave takes. */
-export const archivePollMs = 60_000
-
-/** ms after which an archive that failed is tried again: first and longest. */
-export const archiveRetryMsMin = 1_000
-export const archiveRetryMsMax = 60_000
-
-/** Snapshots of a process after which its newest is archived: what a restore has to run at most, ten seconds or so. */
-export const archiveSnapshotEvery = 10
-
-/** Bytes of snapshots in one bundle; a process that finds no room has its turn with the next. */
-export const archiveSnapshotsPerBundleBytes = 16 * 1024 * 1024
-
-/** Characters of a transaction's head as JSON: key, signature, and tags of 2,048 bytes with all that JSON adds to them. */
-export const gatewayHeadBytesMax = 16 * 1024
-/**
- * ms that a scheduler assigns while its oldest batch is not confirmed in the archive: a transaction that is mined in the
- * tenth block after it takes 20 to 40 minutes to count, and one that gets lost is sent again and takes as long.
- */
-export const leaseMs = 2 * 60 * 60 * 1_000
-
-/** Blocks on a bundle, its own included, before it counts: as many as a fork may take back. */
-export const archiveConfirmations = forkBlocksMax
-
-/** The same while somebody waits for a bundle to be confirmed. */
-export const archiveFlushPollMs = 1_000
 
 // Calls between units over a network (spec 06)
 

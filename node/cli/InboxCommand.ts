@@ -1,7 +1,7 @@
 /** The command that shows what processes said to a person, each letter checked here before it is said whom it is from. */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import * as Client from "../../messenger-unit/Client.ts"
+import * as InboxReader from "../../messenger-unit/InboxReader.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import type * as Id from "../../runtime/Id.ts"
 import * as Caller from "./Caller.ts"
@@ -25,7 +25,7 @@ const textWidth = 60
 const pageLetters = 100
 
 /** A letter as the JSON output has it; what it says only where it is seen to be so. */
-const value = ({ number, at, letter, problem }: Client.Received) => ({
+const value = ({ number, at, letter, problem }: InboxReader.Received) => ({
   number,
   at,
   proven: letter !== undefined,
@@ -40,10 +40,10 @@ const value = ({ number, at, letter, problem }: Client.Received) => ({
   units: letter?.units,
 })
 
-const said = ({ action = "", data }: NonNullable<Client.Received["letter"]>): string =>
+const said = ({ action = "", data }: NonNullable<InboxReader.Received["letter"]>): string =>
   `${Screen.short(action, 24)}  ${Screen.short(Bytes.toText(data) ?? `${data.length} bytes`, textWidth)}`
 
-const line = ({ number, at, letter, problem = "" }: Client.Received): string => {
+const line = ({ number, at, letter, problem = "" }: InboxReader.Received): string => {
   const place = `${String(number).padStart(6)}  ${Screen.time(at)}`
   return letter === undefined
     ? `${place}  ${Screen.styled("red", Screen.short(problem, 2 * textWidth))}`
@@ -52,30 +52,30 @@ const line = ({ number, at, letter, problem = "" }: Client.Received): string => 
 
 /** Reads letters; one's own inbox is opened where the node does not know the key yet. */
 const read = Effect.fnUntraced(function* (input: InboxInput, address: Id.Address) {
-  const letters = Client.inbox(address, { from: input.from, limit: pageLetters }, Caller.retries)
+  const letters = InboxReader.inbox(address, { from: input.from, limit: pageLetters }, Caller.retries)
   if (input.address !== undefined) return yield* letters
   return yield* Effect.catchTag(letters, "InboxUnknown", () =>
-    Effect.andThen(Effect.flatMap(Caller.identity(input, input.as), Client.openInbox), letters),
+    Effect.andThen(Effect.flatMap(Caller.identity(input, input.as), InboxReader.openInbox), letters),
   )
 })
 
 const follow = Effect.fnUntraced(function* (
   input: InboxInput,
   address: Id.Address,
-  first: ReadonlyArray<Client.Received>,
+  first: ReadonlyArray<InboxReader.Received>,
 ) {
   let { from } = input
   for (
     let letters = first;
     ;
-    letters = yield* Client.inbox(address, { from, limit: pageLetters, wait: true })
+    letters = yield* InboxReader.inbox(address, { from, limit: pageLetters, wait: true })
   ) {
     for (const one of letters) yield* Screen.print(input.json ? Screen.json(value(one)) : line(one))
     from += letters.length
   }
 })
 
-const list = Effect.fnUntraced(function* (input: InboxInput, letters: ReadonlyArray<Client.Received>) {
+const list = Effect.fnUntraced(function* (input: InboxInput, letters: ReadonlyArray<InboxReader.Received>) {
   yield* Screen.show(input.json, letters.map(value), () =>
     letters.length === 0 ? `no letter from ${input.from} on` : letters.map(line).join("\n"),
   )

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import * as Client from "../../messenger-unit/Client.ts"
+import * as InboxReader from "../../messenger-unit/InboxReader.ts"
 import { type Letter, MessengerUnit } from "../../messenger-unit/MessengerUnit.ts"
 import * as ProvenLetter from "../../messenger-unit/ProvenLetter.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
@@ -62,7 +62,7 @@ describe("a proven letter", () => {
       const { node, letter, process } = yield* written
       const lying = (letters: ReadonlyArray<Letter>) =>
         Effect.provideService(
-          Client.inbox(address),
+          InboxReader.inbox(address),
           MessengerUnit,
           MessengerUnit.of({ ...node.messenger, inbox: () => Effect.succeed(letters) }),
         )

@@ -107,8 +107,8 @@ export const frames = () => {
       { name: "nothing", frame: "", why: "the frame ends early" },
       {
         name: "no such call",
-        frame: hex(request(9, 0, number(7, 8))),
-        why: "call 9 is not part of /heddle/scheduler/1",
+        frame: hex(request(1_000, 0, number(7, 8))),
+        why: "call 1000 is not part of /heddle/scheduler/1",
       },
       { name: "cut short", frame: hex(log.subarray(0, -1)), why: "the bytes end early" },
       { name: "a byte behind it", frame: hex(join(log, number(0, 1))), why: "1 bytes follow the value" },
