@@ -193,10 +193,8 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () 
         () => of,
         () =>
           engines.provide(
-            compute(of, groups).pipe(
-              Effect.tapError(() => residency.forget(of)),
-              Effect.tapDefect(() => residency.forget(of)),
-            ),
+            // What was evaluated and is not committed is nobody's to see, also where the node is stopping.
+            compute(of, groups).pipe(Effect.onError(residency.abandon(of))),
           ),
       )
       .pipe(

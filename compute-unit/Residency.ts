@@ -50,6 +50,18 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       return sandbox.close(of.process)
     })
 
+  /** The same where its making was broken off. Nobody waits for the thread of one who has gone. */
+  const abandon =
+    (of: Followed.Followed) =>
+    <E>(cause: Cause.Cause<E>) =>
+      Effect.suspend(() => {
+        of.log = undefined // not to be left to a fiber that may never begin
+        const closing = forget(of)
+        return Cause.hasInterruptsOnly(cause)
+          ? Effect.asVoid(Effect.forkIn(closing, scope, { startImmediately: true }))
+          : closing
+      })
+
   /** The process as it was attested last: between turns the sandbox holds nothing else. */
   const take = Effect.fnUntraced(function* ({ process }: Followed.Followed) {
     const taken = yield* sandbox.take(process)
@@ -137,14 +149,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const open = Effect.fnUntraced(function* (of: Followed.Followed) {
     if (of.log !== undefined) return of.log
     if (residents.total > bytesMax) yield* trim
-    const { log, turns, fuel, ownBytes } = yield* engines.provide(replay(of.process)).pipe(
-      Effect.onError((cause) =>
-        // Nobody waits for the thread of one who has gone.
-        Cause.hasInterruptsOnly(cause)
-          ? Effect.asVoid(Effect.forkIn(sandbox.close(of.process), scope, { startImmediately: true }))
-          : forget(of),
-      ),
-    )
+    const { log, turns, fuel, ownBytes } = yield* engines
+      .provide(replay(of.process))
+      .pipe(Effect.onError(abandon(of)))
     of.log = log
     of.turns = turns
     of.fuel = fuel
@@ -156,6 +163,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     /** Admission's state of a process that is open now, whether it was before or not. */
     open,
     forget,
+    abandon,
     /** Notes what a process has come to with a commit, and takes a snapshot where it is time. */
     ran: Effect.fnUntraced(function* (
       of: Followed.Followed,

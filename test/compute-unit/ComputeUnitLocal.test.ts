@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
@@ -142,6 +143,30 @@ describe("the embargo", () => {
       assert.isUndefined(asking.pollUnsafe())
       yield* held.open
       assert.deepInclude(yield* Fiber.join(asking), { slot: 0, result: { value: "0" } })
+    }),
+  )
+
+  it.effect("shows nobody what a commit would have made durable that a stop broke off", () =>
+    Effect.gen(function* () {
+      const book = LogBook.make()
+      const process = yield* spawnIn(book)
+      const probe = StoreProbe.make()
+      const { unit, stop } = yield* unitOver(book.service, { store: probe.store })
+      yield* unit.turn(process, 0)
+      const held = StoreProbe.barrier()
+      probe.before = () => held.wait
+      book.write(...(yield* say(process, "Add")))
+      yield* held.reached
+      const asking = yield* Effect.forkChild(unit.query(process, asked("Get")))
+      yield* letRun
+      const stopping = yield* Effect.forkChild(stop)
+      yield* letRun
+      const answer = asking.pollUnsafe()
+      if (answer !== undefined && Exit.isSuccess(answer))
+        assert.deepInclude(answer.value, { slot: 0, result: { value: "0" } })
+      yield* held.open
+      yield* Fiber.join(stopping)
+      yield* Fiber.interrupt(asking)
     }),
   )
 
