@@ -277,3 +277,22 @@ describe("links", () => {
     expect(brokenLinks("spec/A.md", text)).toEqual(["spec/A.md: gone.md", "spec/A.md: ../../elsewhere.png"])
   })
 })
+
+/** Numbers that two rows of requirements have. */
+const numberedTwice = (text: string): ReadonlyArray<string> => {
+  const numbers = [...text.matchAll(/^\| (\d\d-R\d+) \|/gm)].map(([, number = ""]) => number)
+  return numbers.filter((number, i) => numbers.indexOf(number) !== i)
+}
+
+describe("a requirement", () => {
+  const chapters = list("spec", [".md"]).map((path) => readFileSync(join(root, path), "utf8"))
+
+  it("has a number of its own", () => {
+    expect(chapters.join("\n")).toContain("| 03-R1 |")
+    expect(numberedTwice(chapters.join("\n"))).toEqual([])
+  })
+
+  it("is seen to have another's", () => {
+    expect(numberedTwice("| 03-R1 | one |\n| 03-R2 | two |\n| 03-R1 | three |\n")).toEqual(["03-R1"])
+  })
+})
