@@ -57,6 +57,8 @@ export class Lane {
   #more: boolean
   /** The last that has gone. */
   #gone: Parcels.Line | undefined
+  /** Whether the store has some that belong before it: delivered before a crash, they came once more and were kept. */
+  #isBehind = false
   /** Whether it is only seen by the next whether any can go: then no more than that is read. */
   #isTrying: boolean
 
@@ -120,6 +122,8 @@ export class Lane {
    */
   #load(): void {
     const max = this.#isTrying ? 1 : this.#max
+    if (this.#isBehind) this.#gone = undefined
+    this.#isBehind = false
     for (let behind = this.#gone; this.#head.length < max; behind = this.#head.at(-1)!.parcel) {
       if (this.of.isTimer && behind !== undefined) return
       const parcel = Parcels.parcelBehind(this.#store, this.of, behind)
@@ -168,6 +172,8 @@ export class Lane {
 
   #drop(carried: ReadonlyArray<Carried>): void {
     if (carried.length > 0) this.#more = true
+    const last = this.#head.at(-1)?.parcel ?? this.#gone
+    this.#isBehind ||= last !== undefined && carried.some(({ parcel }) => Parcels.isBefore(parcel, last))
     for (const { parcel } of carried) this.#memory.bytes -= Parcels.weight(parcel)
   }
 
@@ -186,7 +192,7 @@ export class Lane {
   next(): Parcels.Line | undefined {
     const [first] = this.#head.length > 0 || this.#more ? this.#head : this.#tail
     return first === undefined
-      ? Parcels.lineBehind(this.#store, this.of, this.#gone)
+      ? Parcels.lineBehind(this.#store, this.of, this.#isBehind ? undefined : this.#gone)
       : Parcels.lineOf(first.parcel)
   }
 }

@@ -2,6 +2,7 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import type * as Id from "../../runtime/Id.ts"
 import * as Limit from "../../runtime/Limit.ts"
 import {
   action,
@@ -117,17 +118,19 @@ const upgrade = Command.make(
   ),
 )
 
+const believedUnits: Flag.Flag<ReadonlyArray<Id.Address>> = Flag.String("unit").pipe(
+  Flag.withDescription("address of a compute unit that the process is to believe; one flag a unit"),
+  Flag.withMetavar("address"),
+  Flag.filterMap(readId, (value) => `"${value}" is no address: it has 43 characters`),
+  Flag.atLeast(0),
+)
+
 const authority = Command.make(
   "authority",
   {
     ...speaking,
     process: processId,
-    units: Flag.String("unit").pipe(
-      Flag.withDescription("address of a compute unit that the process is to believe; one flag a unit"),
-      Flag.withMetavar("address"),
-      Flag.filterMap(readId, (value) => `"${value}" is no address: it has 43 characters`),
-      Flag.atLeast(0),
-    ),
+    units: believedUnits,
     quorum: given(
       whole(
         "quorum",

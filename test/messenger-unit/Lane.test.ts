@@ -66,6 +66,26 @@ describe("a lane", () => {
     assert.strictEqual(memory.bytes, 0)
   })
 
+  it.effect("reads back what came once more after a crash and belongs before what has gone meanwhile", () =>
+    Effect.gen(function* () {
+      for (const waits of [false, true]) {
+        const { lane: one, keep } = lane({ parcelsPerLaneMax: 1 }, true)
+        yield* keep(1)
+        const stored = one.first()!
+        const again = carried(0, false)
+        one.push(again)
+        if (waits) one.shift(stored) // and it is the next, but has to wait
+        if (waits) assert.strictEqual(one.first(), again)
+        yield* keep(0)
+        again.kept = true
+        one.trim(waits)
+        if (!waits) one.shift(stored)
+        assert.strictEqual(one.next()?.index, 0)
+        assert.strictEqual(drained(one)[0], 0)
+      }
+    }),
+  )
+
   it.effect("lets go of what the store holds, and reads it back between what it has and what comes", () =>
     Effect.gen(function* () {
       const { lane: one, keep, memory } = lane()

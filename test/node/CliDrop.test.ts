@@ -58,8 +58,8 @@ describe("outbox --drop", () => {
     assert.deepStrictEqual(
       left.map(({ slot, kind }) => [slot, kind]),
       [
-        [2, "void"],
         [1, "message"],
+        [2, "void"],
       ],
     )
     const { finding } = await json("verify", process)
