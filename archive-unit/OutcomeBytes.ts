@@ -11,28 +11,11 @@ import * as Bytes from "../runtime/Bytes.ts"
 import * as Hash from "../runtime/Hash.ts"
 import * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
-import type * as Outcome from "../runtime/Outcome.ts"
+import * as Outcome from "../runtime/Outcome.ts"
 import * as Content from "./Content.ts"
 
-const kinds = ["message", "spawn", "timer", "void"] as const
-
-/** Every reason that a turn can be undone for; the type makes the list whole. */
-const reasons: Readonly<Record<Outcome.TurnError["reason"], true>> = {
-  inadmissible: true,
-  void: true,
-  threw: true,
-  "out of fuel": true,
-  "out of memory": true,
-  "stack overflow": true,
-  "too many jobs": true,
-  "job failed": true,
-  trapped: true,
-  "output too large": true,
-  "bad output": true,
-  "module invalid": true,
-}
-
-const isReason = (text: string): text is Outcome.TurnError["reason"] => Object.hasOwn(reasons, text)
+const isReason = (text: string): text is Outcome.TurnError["reason"] =>
+  Outcome.turnErrors.some((reason) => reason === text)
 
 const [replyBytesMin, viewBytesMin, entryBytesMin] = [Hash.length + 5, 5, 1 + 8 + 8 + 4]
 
@@ -64,7 +47,7 @@ export const parts = (outcome: Outcome.Outcome): ReadonlyArray<Uint8Array> => {
     ]),
     Bytes.u32(outbox.length),
     ...outbox.flatMap(({ kind, pair, due, item }) => [
-      Bytes.u8(kinds.indexOf(kind)),
+      Bytes.u8(Outcome.kinds.indexOf(kind)),
       Bytes.u64(pair),
       Bytes.u64(due),
       Bytes.u32(item.length),
@@ -99,7 +82,7 @@ const readView = (reader: Bytes.Reader): Outcome.Outcome["views"][number] => {
 }
 
 const readEntry = (reader: Bytes.Reader): Outcome.OutboxEntry => {
-  const kind = kinds[reader.u8()]
+  const kind = Outcome.kinds[reader.u8()]
   if (kind === undefined) throw new RangeError("an outbox entry is a message, a spawn or a timer")
   return { kind, pair: reader.count(), due: reader.count(), item: reader.block() }
 }

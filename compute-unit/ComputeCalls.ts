@@ -5,7 +5,7 @@ import * as Exchange from "../runtime/Exchange.ts"
 import * as FramedNouns from "../runtime/FramedNouns.ts"
 import * as Limit from "../runtime/Limit.ts"
 import * as Merkle from "../runtime/Merkle.ts"
-import type * as Outcome from "../runtime/Outcome.ts"
+import * as Outcome from "../runtime/Outcome.ts"
 import type { StoreFailed } from "../runtime/Store.ts"
 import type * as ViewProof from "../runtime/ViewProof.ts"
 import {
@@ -26,20 +26,7 @@ export const protocol = "/heddle/compute/1"
 const many = 0xffff_ffff
 
 const turnError: Codec.Codec<Outcome.TurnError> = Codec.struct({
-  reason: Codec.word([
-    "inadmissible",
-    "threw",
-    "out of fuel",
-    "out of memory",
-    "stack overflow",
-    "too many jobs",
-    "job failed",
-    "trapped",
-    "output too large",
-    "bad output",
-    "module invalid",
-    "void",
-  ]),
+  reason: Codec.word(Outcome.turnErrors),
   message: Codec.text,
 })
 
@@ -52,7 +39,7 @@ const reply: Codec.Codec<Outcome.Reply> = Codec.either(
 )
 
 const outboxEntry: Codec.Codec<Outcome.OutboxEntry> = Codec.struct({
-  kind: Codec.word(["message", "spawn", "timer", "void"]),
+  kind: Codec.word(Outcome.kinds),
   item: Codec.block,
   pair: Codec.count,
   due: Codec.count,

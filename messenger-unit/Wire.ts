@@ -6,6 +6,7 @@
  * the compiler in `MessengerUnitServer.ts` or `MessengerUnitRemote.ts`.
  */
 import * as Schema from "effect/Schema"
+import { kinds, turnErrors } from "../runtime/Outcome.ts"
 import { Assignment, Base64Url, Hash32, Id, place, Receipt, signed, slot, time } from "../runtime/Spelling.ts"
 
 export { Assignment, Base64Url, Id, Receipt }
@@ -69,26 +70,13 @@ export const SignedAttestation = Schema.Struct({
 })
 
 export const TurnError = Schema.Struct({
-  reason: Schema.Literals([
-    "inadmissible",
-    "threw",
-    "void",
-    "out of fuel",
-    "out of memory",
-    "stack overflow",
-    "too many jobs",
-    "job failed",
-    "trapped",
-    "output too large",
-    "bad output",
-    "module invalid",
-  ]),
+  reason: Schema.Literals(turnErrors),
   message: Schema.String,
 }).annotate({ identifier: "TurnError" })
 
 const jsonText = Schema.String.annotate({ description: "JSON text" })
 
-const entryKind = Schema.Literals(["message", "spawn", "timer", "void"])
+const entryKind = Schema.Literals(kinds)
 
 const OutboxEntry = Schema.Struct({
   kind: entryKind,

@@ -54,8 +54,6 @@ export interface Opened {
   readonly claims: ReadonlyArray<Claim>
 }
 
-const kinds = ["message", "spawn", "timer", "void"] as const
-
 /** Where the kind stands in the bytes of a proof: behind version, slot and index. */
 const kindAt = 1 + 8 + 4
 
@@ -76,7 +74,7 @@ export const encode = (proof: OutboxProof): Uint8Array => {
     Bytes.u8(1),
     Bytes.u64(proof.slot),
     Bytes.u32(proof.index),
-    Bytes.u8(kinds.indexOf(proof.kind)),
+    Bytes.u8(Outcome.kinds.indexOf(proof.kind)),
     Bytes.u64(proof.pair),
     Bytes.u64(proof.due),
     Merkle.encodePath(proof.entryPath),
@@ -102,7 +100,7 @@ const readPoint = (reader: Bytes.Reader): Attestation.Point => ({
 const read = (reader: Bytes.Reader): OutboxProof => {
   const version = reader.u8()
   if (version !== 1) throw new RangeError(`version ${version} of a proof is not known`)
-  const [slot, index, kind] = [reader.count(), reader.u32(), kinds[reader.u8()]]
+  const [slot, index, kind] = [reader.count(), reader.u32(), Outcome.kinds[reader.u8()]]
   if (kind === undefined) throw new RangeError("an outbox entry is a message, a spawn, a timer or a void")
   const proof = {
     slot,
@@ -151,7 +149,7 @@ export const decode = (bytes: Uint8Array): Result.Result<OutboxProof, string> =>
 
 /** The kind that a proof claims, without a look at the rest; `undefined` where it claims none. */
 export const kindOf = (bytes: Uint8Array): Outcome.OutboxEntry["kind"] | undefined =>
-  kinds[bytes[kindAt] ?? -1]
+  Outcome.kinds[bytes[kindAt] ?? -1]
 
 /** Proofs that do not make one. */
 export class NotMerged extends Data.TaggedError("NotMerged")<{

@@ -15,9 +15,12 @@ export type Reply =
   | { readonly to: Id.Id; readonly value: string }
   | { readonly to: Id.Id; readonly error: string }
 
+/** What an entry can be; its place here is its number wherever it has one. */
+export const kinds = ["message", "spawn", "timer", "void"] as const
+
 /** An item that the process emitted, and what the receiver needs to know beside it. */
 export interface OutboxEntry {
-  readonly kind: "message" | "spawn" | "timer" | "void"
+  readonly kind: (typeof kinds)[number]
   /** The whole item, of signature type 3001. */
   readonly item: Uint8Array
   /**
@@ -29,24 +32,27 @@ export interface OutboxEntry {
   readonly due: number
 }
 
+/**
+ * `inadmissible` where the slot should not be in the log; `void` where a message that was given up would stand in it;
+ * otherwise why the turn was undone. Their order is that of the numbers which they have in frames (spec 06 §4).
+ */
+export const turnErrors = [
+  "inadmissible",
+  "threw",
+  "out of fuel",
+  "out of memory",
+  "stack overflow",
+  "too many jobs",
+  "job failed",
+  "trapped",
+  "output too large",
+  "bad output",
+  "module invalid",
+  "void",
+] as const
+
 export interface TurnError {
-  /**
-   * `inadmissible` where the slot should not be in the log; `void` where a message that was given up would stand in it;
-   * otherwise why the turn was undone.
-   */
-  readonly reason:
-    | "inadmissible"
-    | "void"
-    | "threw"
-    | "out of fuel"
-    | "out of memory"
-    | "stack overflow"
-    | "too many jobs"
-    | "job failed"
-    | "trapped"
-    | "output too large"
-    | "bad output"
-    | "module invalid"
+  readonly reason: (typeof turnErrors)[number]
   readonly message: string
 }
 
@@ -71,12 +77,10 @@ export interface Trace {
   readonly stack: string | undefined
 }
 
-const kinds = { message: 0, spawn: 1, timer: 2, void: 3 } as const
-
 export const entryValue = (entry: Omit<OutboxEntry, "item">, itemHash: Uint8Array): Uint8Array =>
   Hash.tagged(
     "heddle/outbox-entry/1",
-    Bytes.u8(kinds[entry.kind]),
+    Bytes.u8(kinds.indexOf(entry.kind)),
     Bytes.u64(entry.pair),
     Bytes.u64(entry.due),
     itemHash,
