@@ -66,11 +66,17 @@ export const make = (store: Store["Service"]): Sightings => {
       const puts: Array<Put> = []
       const found: Array<Found> = []
       const fresh = new Map<string, Batch.Receipt>()
+      // One link stands behind many receipts: it is read, and written, once.
+      const batches = new Map<number, Batch.Receipt | undefined>()
+      const seenOf = (number: number) => {
+        if (!batches.has(number)) batches.set(number, ofBatch(number))
+        return batches.get(number)
+      }
       for (const receipt of all) {
         const { link, ...rest } = receipt
         const { process, slot } = receipt.assignment
         const seen = (at: number) => fresh.get(`${process} ${at}`) ?? stored(process, at)
-        const before = [ofBatch(link.number), seen(slot), seen(slot - 1), seen(slot + 1)]
+        const before = [seenOf(link.number), seen(slot), seen(slot - 1), seen(slot + 1)]
         const equivocation = before
           .map((one) => one && Batch.equivocation(one, receipt))
           .find((one) => one !== undefined)
@@ -81,10 +87,11 @@ export const make = (store: Store["Service"]): Sightings => {
         }
         if (seen(slot) !== undefined) continue
         fresh.set(`${process} ${slot}`, receipt)
-        puts.push(
-          links.put([link.number], { link, process, slot }),
-          receipts.put([Id.toBytes(process), slot], { ...rest, number: link.number }),
-        )
+        if (seenOf(link.number) === undefined) {
+          batches.set(link.number, receipt)
+          puts.push(links.put([link.number], { link, process, slot }))
+        }
+        puts.push(receipts.put([Id.toBytes(process), slot], { ...rest, number: link.number }))
       }
       return { puts, found }
     },
@@ -105,5 +112,5 @@ export const receiptsOf = (
 /** Why a process is followed no further, in words for its operator. */
 export const reason = ({ kind, first, second }: Batch.Equivocation): string =>
   kind === "slot"
-    ? `scheduler equivocated: it signed two heads of slot ${Math.min(first.assignment.slot, second.assignment.slot)}`
+    ? `scheduler equivocated: it signed two heads of slot ${Batch.slotGivenTwice({ first, second })}`
     : `scheduler equivocated: it signed batch ${first.link.number} twice`

@@ -16,16 +16,17 @@ import * as Result from "effect/Result"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { ComputeUnit, type Emitted } from "../compute-unit/ComputeUnit.ts"
+import * as Admission from "../runtime/Admission.ts"
+import * as Backoff from "../runtime/Backoff.ts"
 import type * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
 import { Store } from "../runtime/Store.ts"
 import * as Table from "../runtime/Table.ts"
 import { type Accepted, SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
-import { backOff, passing, pause } from "./BackOff.ts"
 import type { Inbox } from "./Inbox.ts"
 import { type Bounds, type Carried, oneCommit } from "./Lane.ts"
 import { Lanes, type Open } from "./Lanes.ts"
-import { EntryUnknown, type Retried, type Undelivered } from "./MessengerUnit.ts"
+import { EntryUnknown, type OutboxPlace, type Retried, type Undelivered } from "./MessengerUnit.ts"
 import * as OutboxList from "./OutboxList.ts"
 import * as Parcels from "./Parcels.ts"
 
@@ -34,9 +35,6 @@ interface Refusal {
   readonly reason: string
   readonly ms: number | undefined
 }
-
-/** What has a number of its pair. */
-const isSaid = (kind: Parcels.Line["kind"]): boolean => kind === "message" || kind === "void"
 
 const cursor = Table.make<[], number>("delivery-cursor")
 
@@ -47,9 +45,9 @@ export interface Delivery {
   readonly met: (person: Id.Address) => void
   readonly undelivered: Effect.Effect<ReadonlyArray<Undelivered>>
   /** One that is not delivered, with its proof. */
-  readonly entry: (place: Parcels.Place) => Effect.Effect<Emitted | undefined>
+  readonly entry: (place: OutboxPlace) => Effect.Effect<Emitted | undefined>
   /** Tries at once what waits, or the lane of one entry. */
-  readonly retry: (entry: Parcels.Place | undefined) => Effect.Effect<Retried, EntryUnknown>
+  readonly retry: (entry: OutboxPlace | undefined) => Effect.Effect<Retried, EntryUnknown>
 }
 
 export const make = Effect.fnUntraced(function* (inbox: Inbox, bounds?: Bounds) {
@@ -113,7 +111,7 @@ export const make = Effect.fnUntraced(function* (inbox: Inbox, bounds?: Bounds) 
     for (const name of names) leaving.add(name)
     const puts = carried.flatMap(({ parcel }) => Parcels.remove(parcel))
     for (let failures = 1; Result.isFailure(yield* Effect.result(store.commit(puts))); failures++)
-      yield* pause(failures)
+      yield* Backoff.pause(failures)
     for (const name of names) leaving.delete(name)
   })
 
@@ -122,7 +120,7 @@ export const make = Effect.fnUntraced(function* (inbox: Inbox, bounds?: Bounds) 
     for (let failures = 1; ; failures++) {
       yield* keep(one)
       if (!one.lane.isStuck) return
-      yield* pause(failures)
+      yield* Backoff.pause(failures)
     }
   })
 
@@ -150,8 +148,10 @@ export const make = Effect.fnUntraced(function* (inbox: Inbox, bounds?: Bounds) 
         return yield* delivered(carried, false)
       }
       const { message, reason, retryMs = 0 } = sent.failure
-      one.isPerson = reason === "unknown process" && isSaid(kind) && (yield* inbox.isPerson(target))
-      const ms = passing.has(reason) ? Math.max(yield* backOff(one.attempts), retryMs) : undefined
+      one.isPerson = reason === "unknown process" && Parcels.isSaid(kind) && (yield* inbox.isPerson(target))
+      const ms = Admission.passing.has(reason)
+        ? Math.max(yield* Backoff.jittered(one.attempts), retryMs)
+        : undefined
       if (!one.isPerson) return { reason: message, ms }
     }
     if (kind === "void") return yield* delivered(carried, false) // a letter that is given up is no letter
@@ -160,7 +160,7 @@ export const make = Effect.fnUntraced(function* (inbox: Inbox, bounds?: Bounds) 
     const put = yield* Effect.result(inFlight.withPermits(1)(inbox.add(carried.parcel, removal)))
     if (Result.isSuccess(put)) return yield* delivered(carried, isRemoved)
     const { _tag, message } = put.failure
-    return { reason: message, ms: _tag === "InboxFull" ? undefined : yield* backOff(one.attempts) }
+    return { reason: message, ms: _tag === "InboxFull" ? undefined : yield* Backoff.jittered(one.attempts) }
   })
 
   const delivered = Effect.fnUntraced(function* (carried: Carried, isRemoved: boolean) {
@@ -179,7 +179,7 @@ export const make = Effect.fnUntraced(function* (inbox: Inbox, bounds?: Bounds) 
       const carried = one.lane.first()
       if (carried === undefined) return lanes.close(one)
       const { kind, pair } = carried.parcel
-      const isVoided = isSaid(kind) && pair === one.voided
+      const isVoided = Parcels.isSaid(kind) && pair === one.voided
       const refusal: Refusal | undefined = yield* isVoided ? delivered(carried, false) : attempt(one, carried)
       const { tried } = one
       if (tried !== undefined) {
@@ -283,7 +283,7 @@ export const make = Effect.fnUntraced(function* (inbox: Inbox, bounds?: Bounds) 
         if (carried.parcel.kind === "timer" && lanes.hasPlace()) yield* takeUp(carried)
         else rest.push(carried)
       left = rest
-      if (left.length > 0) yield* pause(++failures)
+      if (left.length > 0) yield* Backoff.pause(++failures)
     }
     stir()
   })
@@ -362,7 +362,7 @@ export const make = Effect.fnUntraced(function* (inbox: Inbox, bounds?: Bounds) 
     const told = yield* Effect.timeoutOption(Deferred.await(tried), Limit.retryAnswerMsMax)
     return Option.getOrUndefined(told) === "delivered"
   })
-  const retry = Effect.fnUntraced(function* (entry: Parcels.Place | undefined) {
+  const retry = Effect.fnUntraced(function* (entry: OutboxPlace | undefined) {
     const now = yield* Clock.currentTimeMillis
     const line = entry && OutboxList.find(where, entry)
     if (entry !== undefined && line === undefined) return yield* new EntryUnknown(entry)
@@ -388,7 +388,7 @@ export const make = Effect.fnUntraced(function* (inbox: Inbox, bounds?: Bounds) 
   yield* Effect.addFinalizer(() => Effect.ignore(store.commit([cursorPut()])))
 
   const undelivered = Effect.sync(() => OutboxList.list(where, leaving))
-  const entry = (place: Parcels.Place) =>
+  const entry = (place: OutboxPlace) =>
     Effect.sync(() => {
       const found = OutboxList.whole(where, place)
       return found && Parcels.emitted(found)

@@ -5,11 +5,9 @@
 import * as Data from "effect/Data"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as Claim from "../identity/Claim.ts"
+import * as AttestationSignature from "../identity/AttestationSignature.ts"
 import * as Attestation from "../runtime/Attestation.ts"
-import * as Hash from "../runtime/Hash.ts"
-import * as Id from "../runtime/Id.ts"
-import * as SignatureType from "../runtime/SignatureType.ts"
+import type * as Id from "../runtime/Id.ts"
 import * as Wire from "./Wire.ts"
 
 export const format = "heddle/divergence/1"
@@ -52,26 +50,21 @@ export const decode = (text: string): Result.Result<Proof, NotDivergence> =>
     onFailure: (error) => new NotDivergence({ detail: String(error) }),
   })
 
-const isSigned = (signed: Attestation.SignedAttestation): boolean => {
-  const type = SignatureType.find(signed.signatureType)
-  const bytes = Attestation.signingBytes(Attestation.rootOf(signed))
-  const { owner, signature } = signed
-  return type !== undefined && Claim.holds({ type, owner, context: "heddle/attestation/1", bytes, signature })
-}
-
-const unitOf = ({ owner }: Attestation.SignedAttestation): Id.Address => Id.fromBytes(Hash.sha256(owner))
+const unitOf = (signed: Attestation.SignedAttestation): Id.Address | undefined =>
+  AttestationSignature.signer(signed, Attestation.rootOf(signed))
 
 /** Checks a proof by itself: both signatures, and that the two contradict each other. One unit can do so alone. */
 export const check = ({ first, second }: Proof): Result.Result<Shown, NotDivergence> => {
   const fail = (detail: string) => Result.fail(new NotDivergence({ detail }))
-  if (!isSigned(first)) return fail("the signature of the first attestation is not good")
-  if (!isSigned(second)) return fail("the signature of the second attestation is not good")
+  const [one, other] = [unitOf(first), unitOf(second)]
+  if (one === undefined) return fail("the signature of the first attestation is not good")
+  if (other === undefined) return fail("the signature of the second attestation is not good")
   const { process, from, to } = first.attestation
   if (!Attestation.contradict(first.attestation, second.attestation))
     return fail("the attestations do not contradict each other")
   return Result.succeed({
     process,
-    units: [unitOf(first), unitOf(second)],
+    units: [one, other],
     from: from.slot + 1,
     to: to.slot,
   })

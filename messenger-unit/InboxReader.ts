@@ -7,6 +7,7 @@ import type * as Id from "../runtime/Id.ts"
 import { patience } from "./Client.ts"
 import { type Letter, MessengerUnit } from "./MessengerUnit.ts"
 import * as ProvenLetter from "./ProvenLetter.ts"
+import * as ProvenSpawn from "./ProvenSpawn.ts"
 
 /** A letter with what was seen to hold of it, or why nothing of it is to be believed. */
 export interface Received extends Pick<Letter, "number" | "at" | "slot" | "index"> {
@@ -22,16 +23,16 @@ export const inbox = Effect.fnUntraced(function* (
 ) {
   const messenger = yield* MessengerUnit
   const letters = yield* Effect.retry(messenger.inbox(address, from, limit, wait), patience(retries))
-  const spawns = new Map<Id.ProcessId, Uint8Array>()
+  const spawns = new Map<Id.ProcessId, ReturnType<typeof ProvenSpawn.check>>()
   for (const { source } of letters) {
     if (spawns.has(source)) continue
     const read = Effect.retry(messenger.log(source, 0, 1), patience(retries))
     const [first] = yield* Effect.catchTag(read, "LogUnknown", () => Effect.succeed([]))
-    spawns.set(source, first?.item ?? Bytes.empty)
+    spawns.set(source, ProvenSpawn.check(source, first?.item ?? Bytes.empty))
   }
   return letters.map((one): Received => {
     const { number, at, source, slot, index } = one
-    const seen = ProvenLetter.check(address, spawns.get(source) ?? Bytes.empty, one)
+    const seen = ProvenLetter.check(address, spawns.get(source)!, one)
     const letter = Result.getOrUndefined(seen)
     const problem = Result.isFailure(seen) ? seen.failure.message : undefined
     return { number, at, slot, index, letter, problem }

@@ -3,7 +3,7 @@ import * as Limit from "../runtime/Limit.ts"
 import type { Store } from "../runtime/Store.ts"
 import type { Carried } from "./Lane.ts"
 import type { Lanes } from "./Lanes.ts"
-import type { Undelivered } from "./MessengerUnit.ts"
+import type { OutboxPlace, Undelivered } from "./MessengerUnit.ts"
 import * as Parcels from "./Parcels.ts"
 
 /** A line as it is shown; `isFirst` where it is the one of its lane that goes next. */
@@ -68,18 +68,18 @@ export const list = (where: Where, leaving: ReadonlySet<string>): ReadonlyArray<
   ).toSorted(inOrder)
 }
 
-/** The line that waits at a place. */
-export const find = (where: Where, place: Parcels.Place): Parcels.Line | undefined => {
+const unkeptAt = (where: Where, place: OutboxPlace): Parcels.Parcel | undefined => {
   const name = Parcels.nameOf(place)
-  for (const lines of [unkept(where), Parcels.all(where.store)])
-    for (const line of lines) if (Parcels.nameOf(line) === name) return line
+  for (const parcel of unkept(where)) if (Parcels.nameOf(parcel) === name) return parcel
   return undefined
 }
 
+/** The line that waits at a place. */
+export const find = (where: Where, place: OutboxPlace): Parcels.Line | undefined =>
+  unkeptAt(where, place) ?? Parcels.at(where.store, place)
+
 /** What waits at a place, with its bytes. */
-export const whole = (where: Where, place: Parcels.Place): Parcels.Parcel | undefined => {
-  const name = Parcels.nameOf(place)
-  for (const parcel of unkept(where)) if (Parcels.nameOf(parcel) === name) return parcel
-  const line = find(where, place)
-  return line && Parcels.whole(where.store, line)
+export const whole = (where: Where, place: OutboxPlace): Parcels.Parcel | undefined => {
+  const line = Parcels.at(where.store, place)
+  return unkeptAt(where, place) ?? (line && Parcels.whole(where.store, line))
 }

@@ -10,18 +10,12 @@ import * as Id from "../runtime/Id.ts"
 import * as Item from "../runtime/Item.ts"
 import type { Put, Store as StoreTag } from "../runtime/Store.ts"
 import * as Table from "../runtime/Table.ts"
+import type { OutboxPlace } from "./MessengerUnit.ts"
 
 type Store = StoreTag["Service"]
 
-/** Where a process emitted an entry. */
-export interface Place {
-  readonly source: Id.ProcessId
-  readonly slot: number
-  readonly index: number
-}
-
 /** An entry without its bytes. */
-export interface Line extends Place {
+export interface Line extends OutboxPlace {
   readonly target: Id.ProcessId
   readonly kind: Emitted["entry"]["kind"]
   readonly pair: number
@@ -61,6 +55,8 @@ const timers = Table.make<[due: number, source: Uint8Array, slot: number, index:
   "undelivered-timer",
 )
 
+const places = Table.make<[source: Uint8Array, slot: number, index: number], Line>("undelivered-place")
+
 const pairPrefix = ({ source, target }: Pick<Line, "source" | "target">, isTimer: number) =>
   [Id.toBytes(target), Id.toBytes(source), isTimer] as const
 
@@ -74,7 +70,9 @@ const orderOf = ({ pair, kind, slot, index }: Line): [number, number, number, nu
   index,
 ]
 
-const timerPlace = ({ due, source, slot, index }: Line) => [due, Id.toBytes(source), slot, index] as const
+const placeKey = ({ source, slot, index }: OutboxPlace) => [Id.toBytes(source), slot, index] as const
+
+const timerPlace = (line: Line) => [line.due, ...placeKey(line)] as const
 
 /** An entry that is taken. A spawn goes the way of messages to the child, so that it is there before them. */
 export const make = ({ source, slot, index, entry, proof }: Emitted, since: number): Parcel => {
@@ -92,13 +90,16 @@ export const laneOf = (line: Line): Lane => {
 }
 
 /** As people write it. */
-export const nameOf = ({ source, slot, index }: Place): string => `${source}.${slot}.${index}`
+export const nameOf = ({ source, slot, index }: OutboxPlace): string => `${source}.${slot}.${index}`
 
 export const isBefore = (a: Line, b: Line): boolean => {
   const [left, right] = [orderOf(a), orderOf(b)]
   const at = left.findIndex((part, i) => part !== right[i])
   return at >= 0 && left[at]! < right[at]!
 }
+
+/** What has a number of its pair. */
+export const isSaid = (kind: Line["kind"]): boolean => kind === "message" || kind === "void"
 
 export const weight = ({ item, proof }: Parcel): number => item.length + proof.length
 
@@ -107,16 +108,24 @@ export const lineOf = ({ item: _, proof: __, ...line }: Parcel): Line => line
 export const put = (parcel: Parcel): ReadonlyArray<Put> => {
   const { item, proof } = parcel
   const line = lineOf(parcel)
-  const written = [lines.put(key(line), line), bodies.put(key(line), { item, proof })]
+  const written = [
+    lines.put(key(line), line),
+    bodies.put(key(line), { item, proof }),
+    places.put([...placeKey(line)], line),
+  ]
   return parcel.kind === "timer" ? [...written, timers.put([...timerPlace(line)], line)] : written
 }
 
 export const remove = (line: Line): ReadonlyArray<Put> => {
-  const removed = [lines.remove(key(line)), bodies.remove(key(line))]
+  const removed = [lines.remove(key(line)), bodies.remove(key(line)), places.remove([...placeKey(line)])]
   return line.kind === "timer" ? [...removed, timers.remove([...timerPlace(line)])] : removed
 }
 
 export const has = (store: Store, line: Line): boolean => lines.get(store, ...key(line)) !== undefined
+
+/** The line that the store has of an entry. */
+export const at = (store: Store, place: OutboxPlace): Line | undefined =>
+  places.get(store, ...placeKey(place))
 
 /** The first line that a lane has behind a place, or first of all. */
 export const lineBehind = (store: Store, { prefix }: Lane, behind?: Line): Line | undefined => {

@@ -7,16 +7,13 @@
  */
 import * as Data from "effect/Data"
 import * as Result from "effect/Result"
-import * as Claim from "../identity/Claim.ts"
-import * as Attestation from "../runtime/Attestation.ts"
-import * as Hash from "../runtime/Hash.ts"
-import * as Id from "../runtime/Id.ts"
+import * as AttestationSignature from "../identity/AttestationSignature.ts"
+import type * as Id from "../runtime/Id.ts"
 import * as Item from "../runtime/Item.ts"
 import * as Message from "../runtime/Message.ts"
 import * as OutboxProof from "../runtime/OutboxProof.ts"
-import * as SignatureType from "../runtime/SignatureType.ts"
+import type * as Process from "../runtime/Process.ts"
 import type { Letter } from "./MessengerUnit.ts"
-import * as ProvenSpawn from "./ProvenSpawn.ts"
 
 /** What was seen to hold. */
 export interface ProvenLetter {
@@ -45,18 +42,10 @@ export class LetterInvalid extends Data.TaggedError("LetterInvalid")<{
   }
 }
 
-const signerOf = ({ signatureType, owner, signature, root }: OutboxProof.Claim): Id.Address | undefined => {
-  const type = SignatureType.find(signatureType)
-  const bytes = Attestation.signingBytes(root)
-  const good =
-    type !== undefined && Claim.holds({ type, owner, context: "heddle/attestation/1", bytes, signature })
-  return good ? Id.fromBytes(Hash.sha256(owner)) : undefined
-}
-
-/** What a letter shows to the person at `address`; `spawn` is the item of slot 0 of its source. */
+/** What a letter shows to the person at `address`; `spawn` is what `ProvenSpawn.check` says of its source's slot 0. */
 export const check = (
   address: Id.Address,
-  spawn: Uint8Array,
+  spawn: Result.Result<Process.Process, string>,
   letter: Letter,
 ): Result.Result<ProvenLetter, LetterInvalid> =>
   Result.gen(function* () {
@@ -77,8 +66,13 @@ export const check = (
       proof.index !== letter.index
     )
       yield* Result.fail(invalid("place")(`it is ${kind} ${proof.index} of slot ${slot} of ${source}`))
-    const { compute } = yield* Result.mapError(ProvenSpawn.check(source, spawn), invalid("spawn"))
-    const signers = new Set(claims.map(signerOf).filter((signer) => signer !== undefined))
+    const { id: made, compute } = yield* Result.mapError(spawn, invalid("spawn"))
+    if (made !== source) yield* Result.fail(invalid("spawn")(`it is that of ${made}`))
+    const signers = new Set(
+      claims
+        .map((claim) => AttestationSignature.signer(claim, claim.root))
+        .filter((signer) => signer !== undefined),
+    )
     const units = compute.filter((unit) => signers.has(unit))
     if (units.length === 0)
       yield* Result.fail(invalid("unit")(`none that the process names has signed it: ${compute.join(", ")}`))

@@ -8,15 +8,15 @@
 import * as Data from "effect/Data"
 import * as Result from "effect/Result"
 import type { ViewProven } from "../compute-unit/ComputeUnit.ts"
-import * as Claim from "../identity/Claim.ts"
+import * as AttestationSignature from "../identity/AttestationSignature.ts"
 import * as Assignment from "../runtime/Assignment.ts"
+import * as Address from "../runtime/Address.ts"
 import * as Attestation from "../runtime/Attestation.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as Hash from "../runtime/Hash.ts"
 import * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
 import type * as Process from "../runtime/Process.ts"
-import * as SignatureType from "../runtime/SignatureType.ts"
 import * as ViewProof from "../runtime/ViewProof.ts"
 import * as ProvenSpawn from "./ProvenSpawn.ts"
 
@@ -74,14 +74,11 @@ export const checkUnit = (
   { compute }: Process.Process,
   signed: Attestation.SignedAttestation,
 ): Result.Result<Id.Address, ProofInvalid> => {
-  const unit = Id.fromBytes(Hash.sha256(signed.owner))
+  const unit = Address.of(signed.owner).text
   if (!compute.includes(unit)) return invalid("unit", `${unit} is none that the process names`)
-  const type = SignatureType.find(signed.signatureType)
-  const bytes = Attestation.signingBytes(Attestation.rootOf(signed))
-  const { owner, signature } = signed
-  const good =
-    type !== undefined && Claim.holds({ type, owner, context: "heddle/attestation/1", bytes, signature })
-  return good ? Result.succeed(unit) : invalid("signature", `that of ${unit} is not good`)
+  return AttestationSignature.signer(signed, Attestation.rootOf(signed)) === undefined
+    ? invalid("signature", `that of ${unit} is not good`)
+    : Result.succeed(unit)
 }
 
 const checkState = (

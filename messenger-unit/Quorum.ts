@@ -62,7 +62,7 @@ export interface Statement {
   readonly outcomes: ReadonlyArray<Outcome.Outcome>
 }
 
-interface Seen extends Statement {
+export interface Seen extends Statement {
   readonly unit: Id.Address
 }
 
@@ -72,8 +72,8 @@ export interface Agreed {
   readonly answered: Answered
 }
 
-/** What a statement shows, or why it counts for nothing. */
-const read = (question: Question, { signed, outcomes }: Statement): Result.Result<Seen, string> =>
+/** What a statement shows, or why it counts for nothing: its signature is verified here, once. */
+export const read = (question: Question, { signed, outcomes }: Statement): Result.Result<Seen, string> =>
   Result.gen(function* () {
     const { attestation } = signed
     const { process, from, to, outcomeRoot } = attestation
@@ -121,16 +121,15 @@ export const answerIn = (outcome: Outcome.Outcome, message: Id.Id): Answered | u
   }
 }
 
-/** Whether what was said makes a quorum. `silent` says of nodes that gave no statement why not. */
+/** Whether what was said, as `read` sees it, makes a quorum. `silent` says of nodes that gave no statement why not. */
 export const decide = (
   question: Question,
-  statements: ReadonlyArray<Statement>,
+  all: ReadonlyArray<Result.Result<Seen, string>>,
   silent: ReadonlyArray<string> = [],
 ): Result.Result<Agreed, QuorumMissing | UnitsDiffer> => {
   const { process, slot, message, want } = question
   const missing = (have: ReadonlyArray<Id.Address>, why: ReadonlyArray<string>) =>
     Result.fail(new QuorumMissing({ process, slot, have, want, why }))
-  const all = statements.map((one) => read(question, one))
   const why = [...silent, ...all.flatMap((one) => (Result.isFailure(one) ? [one.failure] : []))]
   const seen = all.flatMap((one) => (Result.isSuccess(one) ? [one.success] : []))
   let best: ReadonlyArray<Seen> = []

@@ -72,7 +72,7 @@ export const confirm = Effect.fnUntraced(function* (
     return yield* missing([`no turn at ${nodes[0].name} answers the message`])
   const question = { process, spawn: first.item, message: asked.accepted.id, slot, want }
 
-  const statements: Array<Quorum.Statement> = []
+  const statements: Array<Result.Result<Quorum.Seen, string>> = []
   const silent = new Map(nodes.map(({ name }) => [name, `${name} has attested nothing of it yet`]))
   const decided = yield* Deferred.make<Quorum.Agreed, Quorum.UnitsDiffer>()
   const told = Effect.suspend(() => {
@@ -84,7 +84,7 @@ export const confirm = Effect.fnUntraced(function* (
     statement(node, process, slot).pipe(
       Effect.matchEffect({
         onSuccess: (said) => {
-          statements.push(said)
+          statements.push(Quorum.read(question, said))
           silent.delete(node.name)
           return told
         },

@@ -58,6 +58,17 @@ export type Reason =
   | "store failed"
   | "stopping"
 
+/** Refusals that pass by themselves; after any other, only a change where it was refused helps. */
+export const passing: ReadonlySet<Reason> = new Set([
+  "over rate",
+  "overloaded",
+  "not anchored",
+  "store failed",
+  "stopping",
+  "timer early",
+  "data unavailable",
+])
+
 /** An answer, not an accident: the caller sees the reason by name and, in `detail`, what to do about it. */
 export class Refused extends Data.TaggedError("Refused")<{
   readonly reason: Reason

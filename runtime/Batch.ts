@@ -81,6 +81,13 @@ const forkedHeads = (a: Assignment.Assignment, b: Assignment.Assignment): boolea
   return b.slot + 1 === a.slot && !Bytes.equal(b.head, a.previous)
 }
 
+/** The slot of which two receipts name two heads, if there is one: each names the head of its slot and of the one before. */
+export const slotGivenTwice = ({
+  first: { assignment: a },
+  second: { assignment: b },
+}: Pick<Equivocation, "first" | "second">): number | undefined =>
+  forkedHeads(a, b) ? Math.min(a.slot, b.slot) : undefined
+
 /**
  * The equivocation in two receipts, if there is one: two heads after one slot, or one batch number with two links
  * (spec 03 §6). Both must hold and come from one owner; the caller verifies the two signatures.

@@ -2,6 +2,7 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Client from "../../messenger-unit/Client.ts"
+import * as Id from "../../runtime/Id.ts"
 import * as Caller from "./Caller.ts"
 import type { Place } from "./Inputs.ts"
 import * as Screen from "./Screen.ts"
@@ -31,14 +32,18 @@ export const drop = (input: DropInput) =>
     const as = yield* Caller.identity(input, input.as)
     const dropped = yield* Caller.connected(input, (messenger) =>
       Effect.gen(function* () {
+        const options = { as, reason, retries: Caller.retries }
+        const source = Id.parse(place.source)
+        // The list stops somewhere; who gives the whole source needs none.
+        if (source !== undefined) return yield* Client.drop({ ...place, source }, options)
         const waiting = (yield* messenger.outbox).filter(
-          ({ source, slot, index }) =>
-            source.startsWith(place.source) && slot === place.slot && index === place.index,
+          (one) =>
+            one.source.startsWith(place.source) && one.slot === place.slot && one.index === place.index,
         )
         const [entry] = waiting
         if (entry === undefined || waiting.length > 1)
           return yield* new EntryNotFound({ place, found: waiting.length })
-        return yield* Client.drop(entry, { as, reason, retries: Caller.retries })
+        return yield* Client.drop(entry, options)
       }),
     )
     const { accepted, entry, target, result } = dropped

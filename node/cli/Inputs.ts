@@ -47,8 +47,11 @@ export const speaking = {
 /** Ids can begin with a dash; `main.ts` puts this before those, so that they are not taken for flags. */
 export const idPrefix = "id:"
 
+const withoutPrefix = (value: string): string =>
+  value.startsWith(idPrefix) ? value.slice(idPrefix.length) : value
+
 export const readId = (value: string): Option.Option<Id.Id> =>
-  Option.fromUndefinedOr(Id.parse(value.startsWith(idPrefix) ? value.slice(idPrefix.length) : value))
+  Option.fromUndefinedOr(Id.parse(withoutPrefix(value)))
 
 export const processId = Argument.String("process").pipe(
   Argument.withDescription("id of a process: 43 characters, as heddle ps shows it"),
@@ -156,8 +159,8 @@ export interface Place {
   readonly index: number
 }
 
-const readPlace = (value: string): Option.Option<Place> => {
-  const [, source, slot, index] = /^([\w-]{4,43})\.(\d{1,15})\.(\d{1,4})$/.exec(value) ?? []
+export const readPlace = (value: string): Option.Option<Place> => {
+  const [, source, slot, index] = /^([\w-]{4,43})\.(\d{1,15})\.(\d{1,4})$/.exec(withoutPrefix(value)) ?? []
   return source === undefined
     ? Option.none()
     : Option.some({ source, slot: Number(slot), index: Number(index) })

@@ -1,6 +1,6 @@
 /** The command that shows what is not delivered, and tries it again. */
 import * as Effect from "effect/Effect"
-import type { Undelivered } from "../../messenger-unit/MessengerUnit.ts"
+import type { OutboxPlace, Undelivered } from "../../messenger-unit/MessengerUnit.ts"
 import * as Limit from "../../runtime/Limit.ts"
 import * as Caller from "./Caller.ts"
 import * as Screen from "./Screen.ts"
@@ -8,7 +8,7 @@ import * as Screen from "./Screen.ts"
 export interface OutboxInput extends Caller.Input {
   readonly retry: boolean
   /** As people write it: source.slot.index. */
-  readonly entry: Pick<Undelivered, "source" | "slot" | "index"> | undefined
+  readonly entry: OutboxPlace | undefined
 }
 
 const idWidth = 12

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Inadmissible from "../../compute-unit/Inadmissible.ts"
 import * as VerifierLocal from "../../identity/VerifierLocal.ts"
 import * as Divergence from "../../messenger-unit/Divergence.ts"
+import * as Batch from "../../runtime/Batch.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import * as Equivocation from "../../scheduler-unit/Equivocation.ts"
 import { readFile } from "./AoCommand.ts"
@@ -43,7 +44,7 @@ export const check = ({ json, file }: { readonly json: boolean; readonly file: s
       const { assignment, link } = proof.first
       const place =
         shown.kind === "slot"
-          ? { process: assignment.process, slot: ProofText.slotOf(proof) }
+          ? { process: assignment.process, slot: Batch.slotGivenTwice(proof) }
           : { batch: link.number }
       return yield* Screen.show(json, { format, ...shown, ...place }, () =>
         ProofText.equivocation(proof, shown),

@@ -1,7 +1,7 @@
 /** Proof text: what a proof shows, as people read it: who did what. */
 import type * as Inadmissible from "../../compute-unit/Inadmissible.ts"
 import type * as Divergence from "../../messenger-unit/Divergence.ts"
-import type * as Batch from "../../runtime/Batch.ts"
+import * as Batch from "../../runtime/Batch.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import type * as Equivocation from "../../scheduler-unit/Equivocation.ts"
 
@@ -19,16 +19,12 @@ const head =
   ({ assignment, link }: Batch.Receipt): string =>
     `${Bytes.toHex(assignment.slot === slot ? assignment.head : assignment.previous)} in batch ${link.number}`
 
-/** The slot that was given twice. */
-export const slotOf = ({ first, second }: Equivocation.Proof): number =>
-  Math.min(first.assignment.slot, second.assignment.slot)
-
 export const equivocation = (proof: Equivocation.Proof, shown: Equivocation.Shown): string => {
   const { first, second } = proof
   const { process } = first.assignment
-  const slot = slotOf(proof)
+  const slot = Batch.slotGivenTwice(proof)
   const [what, each] =
-    shown.kind === "batch"
+    shown.kind === "batch" || slot === undefined
       ? ([`two batches with number ${first.link.number}`, root] as const)
       : ([`two heads for slot ${slot} of process ${process}`, head(slot)] as const)
   return `scheduler ${shown.scheduler}\nsigned ${what}:\n  ${each(first)}\n  ${each(second)}`

@@ -13,6 +13,7 @@ import * as Bisection from "../../compute-unit/Bisection.ts"
 import * as VerifierLocal from "../../identity/VerifierLocal.ts"
 import * as Divergence from "../../messenger-unit/Divergence.ts"
 import { MessengerUnit } from "../../messenger-unit/MessengerUnit.ts"
+import * as Batch from "../../runtime/Batch.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import * as FirstDifference from "../../runtime/FirstDifference.ts"
 import type * as Id from "../../runtime/Id.ts"
@@ -36,7 +37,7 @@ export interface ProveAgainstInput extends Caller.Input {
 /** The node's compute unit has found nothing against the process's scheduler. */
 export class NothingFound extends Data.TaggedError("NothingFound")<{ readonly process: Id.ProcessId }> {
   override get message(): string {
-    return `the node has seen nothing that its scheduler signed twice about ${this.process}; compare it with another node: --against <url>`
+    return `the node has kept nothing that a scheduler signed twice about ${this.process}: only a node whose compute unit follows another's scheduler looks. Compare two nodes: --against <url>`
   }
 }
 
@@ -63,8 +64,9 @@ export class ProofUnwritten extends Data.TaggedError("ProofUnwritten")<{
 
 interface Proven {
   readonly proven: "equivocation" | "divergence"
-  /** The first slot about which they differ. */
-  readonly slot: number
+  /** The first slot about which they differ; of two batches with one number, that number. */
+  readonly slot?: number
+  readonly batch?: number
   readonly by: ReadonlyArray<Id.Address>
   readonly file: string
 }
@@ -78,7 +80,7 @@ const fork = Effect.fnUntraced(function* (process: Id.ProcessId, a: Messenger, b
   if (!(yield* differ(newest))) return undefined
   const slot = yield* FirstDifference.find(0, newest, differ)
   const [first, second] = yield* receipts(slot)
-  return { slot, proof: { first, second } }
+  return { first, second } satisfies Equivocation.Proof
 })
 
 /** The first turn from a slot to another whose outcome is not the same at both nodes. */
@@ -115,17 +117,22 @@ export const writing =
   }
 
 /** Writes an equivocation, once it is seen to be one. */
-const equivocated = Effect.fnUntraced(function* (
-  input: ProveAgainstInput,
-  proof: Equivocation.Proof,
-  slot: number,
-) {
+const equivocated = Effect.fnUntraced(function* (input: ProveAgainstInput, proof: Equivocation.Proof) {
+  const slot = Batch.slotGivenTwice(proof)
   const shown = yield* Effect.mapError(
     Equivocation.check(proof, VerifierLocal.make()),
-    ({ message }) => new NothingProven({ process: input.process, slot, detail: message }),
+    ({ message }) =>
+      new NothingProven({
+        process: input.process,
+        slot: slot ?? proof.first.assignment.slot,
+        detail: message,
+      }),
   )
   const file = yield* writing(input)("equivocation", Equivocation.encode(proof))
-  return { proven: "equivocation", slot, by: [shown.scheduler], file } satisfies Proven
+  const by = [shown.scheduler]
+  return slot === undefined
+    ? ({ proven: "equivocation", batch: proof.first.link.number, by, file } satisfies Proven)
+    : ({ proven: "equivocation", slot, by, file } satisfies Proven)
 })
 
 /** What the node's own compute unit has kept. */
@@ -134,8 +141,7 @@ const kept = Effect.fnUntraced(function* (input: ProveAgainstInput, messenger: M
   yield* messenger.process(process)
   const found = yield* messenger.equivocation(process)
   if (found === undefined) return yield* new NothingFound({ process })
-  const slot = Math.min(found.first.assignment.slot, found.second.assignment.slot)
-  return yield* equivocated(input, found, slot)
+  return yield* equivocated(input, found)
 })
 
 const compare = Effect.fnUntraced(function* (input: ProveAgainstInput, a: Messenger, b: Messenger) {
@@ -143,7 +149,7 @@ const compare = Effect.fnUntraced(function* (input: ProveAgainstInput, a: Messen
   const write = writing(input)
   const [one, two] = yield* Effect.all([a.process(process), b.process(process)], { concurrency: 2 })
   const forked = yield* fork(process, a, b, Math.min(one.slots, two.slots) - 1)
-  if (forked !== undefined) return yield* equivocated(input, forked.proof, forked.slot)
+  if (forked !== undefined) return yield* equivocated(input, forked)
   const computed = Math.min(one.computed, two.computed) - 1
   if (computed < 0) return { agree: Math.min(one.slots, two.slots) - 1, attested: undefined }
   const attested = (slot: number) =>
@@ -197,7 +203,7 @@ export const prove = (input: ProveAgainstInput) =>
         }
         const what =
           found.proven === "equivocation"
-            ? `scheduler ${found.by[0]} gave slot ${found.slot} twice`
+            ? `scheduler ${found.by[0]} ${found.batch === undefined ? `gave slot ${found.slot} twice` : `signed two batches with number ${found.batch}`}`
             : `units ${found.by.join(" and ")} differ, first in slot ${found.slot}`
         return `${Screen.styled("red", "proven")} ${what}\n${found.file}`
       })

@@ -4,12 +4,14 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Limit from "../../runtime/Limit.ts"
+import * as Id from "../../runtime/Id.ts"
 import {
   given,
   later,
   outboxPlace,
   processId,
   readId,
+  readPlace,
   said,
   slot,
   slotFlag,
@@ -109,13 +111,10 @@ const ps = Command.make("ps", talking, (given) =>
   later(async () => (await import("./ReadCommands.ts")).ps(given)),
 ).pipe(said("List the processes of the node.", ["heddle ps", "id, name, slots, state"]))
 
-const readEntry = (value: string) => {
-  const [source = "", slot, index, ...more] = value.split(".")
-  const [at, place] = [slot, index].map((text = "") => (/^\d{1,15}$/.test(text) ? Number(text) : undefined))
-  return more.length > 0 || at === undefined || place === undefined
-    ? Option.none()
-    : Option.map(readId(source), (id) => ({ source: id, slot: at, index: place }))
-}
+const readEntry = (value: string) =>
+  Option.flatMap(readPlace(value), ({ source, slot: at, index }) =>
+    Option.map(Option.fromUndefinedOr(Id.parse(source)), (id) => ({ source: id, slot: at, index })),
+  )
 
 const outbox = Command.make(
   "outbox",

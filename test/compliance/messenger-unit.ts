@@ -9,6 +9,7 @@ import * as Stream from "effect/Stream"
 import * as SignedItem from "../../identity/SignedItem.ts"
 import type { MessengerUnit } from "../../messenger-unit/MessengerUnit.ts"
 import * as ProvenLetter from "../../messenger-unit/ProvenLetter.ts"
+import * as ProvenSpawn from "../../messenger-unit/ProvenSpawn.ts"
 import * as ProvenView from "../../messenger-unit/ProvenView.ts"
 import type { Reason } from "../../runtime/Admission.ts"
 import * as Batch from "../../runtime/Batch.ts"
@@ -713,7 +714,9 @@ export const messengerSuite = (
           )
           for (const letter of letters) {
             const [spawn] = yield* messenger.log(letter.source, 0, 1)
-            const shown = Result.getOrThrow(ProvenLetter.check(address, spawn!.item, letter))
+            const shown = Result.getOrThrow(
+              ProvenLetter.check(address, ProvenSpawn.check(letter.source, spawn!.item), letter),
+            )
             assert.deepInclude(shown, { from: letter.source, slot: letter.slot, action: "Add" })
             assert.deepStrictEqual(shown.units, [node.compute.address])
           }

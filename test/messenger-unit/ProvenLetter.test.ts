@@ -5,6 +5,7 @@ import * as Result from "effect/Result"
 import * as InboxReader from "../../messenger-unit/InboxReader.ts"
 import { type Letter, MessengerUnit } from "../../messenger-unit/MessengerUnit.ts"
 import * as ProvenLetter from "../../messenger-unit/ProvenLetter.ts"
+import * as ProvenSpawn from "../../messenger-unit/ProvenSpawn.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import * as Id from "../../runtime/Id.ts"
 import * as OutboxProof from "../../runtime/OutboxProof.ts"
@@ -49,7 +50,9 @@ describe("a proven letter", () => {
   it.live("shows who wrote it, in which turn, what, and whose word that is", () =>
     Effect.gen(function* () {
       const { node, process, letter, spawn } = yield* written
-      const shown = Result.getOrThrow(ProvenLetter.check(address, spawn, letter))
+      const shown = Result.getOrThrow(
+        ProvenLetter.check(address, ProvenSpawn.check(letter.source, spawn), letter),
+      )
       assert.deepInclude(shown, { from: process, slot: 1, pair: 1, action: "Notice" })
       assert.deepStrictEqual(shown.units, [node.compute.address])
       assert.strictEqual(Bytes.toText(shown.data), "hello")
@@ -119,7 +122,7 @@ describe("a proven letter", () => {
         ],
       ]
       for (const [what, changed, from = spawn, at = address] of cases) {
-        const refused = ProvenLetter.check(at, from, changed)
+        const refused = ProvenLetter.check(at, ProvenSpawn.check(changed.source, from), changed)
         assert.isTrue(Result.isFailure(refused), what)
         if (Result.isFailure(refused))
           assert.deepInclude(refused.failure, { _tag: "LetterInvalid", what, number: letter.number })

@@ -71,8 +71,14 @@ const question = (want: number): Quorum.Question => ({
   want,
 })
 
+const asking = (asked: Quorum.Question, ...statements: ReadonlyArray<Quorum.Statement>) =>
+  Quorum.decide(
+    asked,
+    statements.map((one) => Quorum.read(asked, one)),
+  )
+
 const decide = (want: number, ...statements: ReadonlyArray<Quorum.Statement>) =>
-  Quorum.decide(question(want), statements)
+  asking(question(want), ...statements)
 
 const missing = (want: number, ...statements: ReadonlyArray<Quorum.Statement>) => {
   const found = Result.getOrThrow(Result.flip(decide(want, ...statements)))
@@ -101,7 +107,7 @@ describe("a quorum", () => {
       error: "no",
       reason: "threw",
     })
-    const later = Quorum.decide({ ...question(2), slot: 7 }, [one, two])
+    const later = asking({ ...question(2), slot: 7 }, one, two)
     assert.deepStrictEqual(Result.getOrThrow(later).answered.result, { error: "too late", reason: "replied" })
   })
 
@@ -139,7 +145,7 @@ describe("a quorum", () => {
   })
 
   it("names no unit where the spawn is not that of the process", () => {
-    const found = Quorum.decide({ ...question(1), process: id("another") }, [says(a)])
+    const found = asking({ ...question(1), process: id("another") }, says(a))
     assert.deepInclude(Result.getOrThrow(Result.flip(found)), { _tag: "QuorumMissing", have: [] })
   })
 

@@ -68,7 +68,12 @@ describe("outbox --drop", () => {
 
   it("says so where nothing waits at the place, or where it is no place at all", async () => {
     const gone = await failure(1, ["outbox", `--drop=${process}.1.0`, "--as", "ada"])
-    assert.include(gone, "heddle outbox shows what does")
+    assert.include(gone, "heddle outbox shows those that do")
+    const short = await failure(1, ["outbox", `--drop=${process.slice(0, 12)}.1.0`, "--as", "ada"])
+    assert.include(short, "heddle outbox shows what does")
+    // A source that begins with a dash is not taken for a flag.
+    const dashed = await failure(1, ["outbox", "--drop", `-${"A".repeat(42)}.1.0`, "--as", "ada"])
+    assert.include(dashed, `process -${"A".repeat(42)}`)
     const many = await failure(1, ["outbox", `--drop=${process}.2.0`, "--as", "ada"])
     assert.include(many, "bad drop: it is a void")
     for (const place of ["everything", `${process}.1`, `${process}.1.x`, "abc.1.0"])

@@ -133,7 +133,7 @@ describe("heddle prove --against", () => {
       yield* node.compute.turn(process, 0)
       const none = yield* ran("prove", process, "--url", url)
       assert.strictEqual(none.code, 1)
-      assert.include(none.errors, "has seen nothing that its scheduler signed twice")
+      assert.include(none.errors, "has kept nothing that a scheduler signed twice")
       two.write({ process, item: one.entries(process)[0]!.item })
       for (const said of yield* UnitOver.say(process, "Add")) one.write(said)
       yield* node.compute.turn(process, 1)
