@@ -41,8 +41,8 @@ const cursor = Table.make<[], number>("delivery-cursor")
 export interface Delivery {
   /** Tells that a message was given its slot: where that made a process, what waits for it goes. */
   readonly arrived: (accepted: Accepted) => void
-  /** Tells that a key is known now: what waits for the person who holds it goes. */
-  readonly met: (person: Id.Address) => void
+  /** Tells whose key is known now, which is only asked where anything waits: what waits for that person goes. */
+  readonly met: (person: () => Id.Address) => void
   readonly undelivered: Effect.Effect<ReadonlyArray<Undelivered>>
   /** One that is not delivered, with its proof. */
   readonly entry: (place: OutboxPlace) => Effect.Effect<Emitted | undefined>
@@ -393,6 +393,12 @@ export const make = Effect.fnUntraced(function* (inbox: Inbox, bounds?: Bounds) 
       const found = OutboxList.whole(where, place)
       return found && Parcels.emitted(found)
     })
-  const delivery: Delivery = { arrived, met: tell, undelivered, entry, retry }
+  const delivery: Delivery = {
+    arrived,
+    met: (person) => void (lanes.hasAny && tell(person())),
+    undelivered,
+    entry,
+    retry,
+  }
   return delivery
 })

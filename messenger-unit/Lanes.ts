@@ -57,6 +57,11 @@ export class Lanes {
     this.#memory = { bytes: 0, bounds }
   }
 
+  /** Whether anything may wait. */
+  get hasAny(): boolean {
+    return this.#open.size > 0 || this.#hasClosed
+  }
+
   get hasClosed(): boolean {
     return this.#hasClosed
   }

@@ -37,7 +37,7 @@ export const make = Effect.fnUntraced(function* (version: string) {
       Effect.tap((accepted) =>
         Effect.sync(() => {
           delivery.arrived(accepted)
-          delivery.met(Address.of(Result.getOrThrow(Item.decode(item)).owner).text)
+          delivery.met(() => Address.of(Result.getOrThrow(Item.decode(item)).owner).text)
         }),
       ),
       Effect.uninterruptible,
@@ -142,7 +142,9 @@ export const make = Effect.fnUntraced(function* (version: string) {
     outboxEntry: delivery.entry,
     retry: delivery.retry,
     openInbox: (signatureType, owner) =>
-      Effect.tap(inbox.open(signatureType, owner), (address) => Effect.sync(() => delivery.met(address))),
+      Effect.tap(inbox.open(signatureType, owner), (address) =>
+        Effect.sync(() => delivery.met(() => address)),
+      ),
     inbox: (address, from, limit, wait = false) => inbox.read(address, from, limit, wait),
     archive: archive.status,
     anchor: archive.anchor,

@@ -615,10 +615,10 @@ describe("what is for a person", () => {
       assert.strictEqual((yield* undelivered).length, 3)
       assert.deepInclude(yield* Effect.flip(inbox.read(ada, 0, 10, false)), { _tag: "InboxUnknown" })
       to.persons.add(ada)
-      met(heddle)
+      met(() => heddle)
       yield* letRun
       assert.deepStrictEqual(yield* read(inbox), [])
-      met(ada)
+      met(() => ada)
       yield* letRun
       from.emit(loom, message(ada, "d"))
       yield* letRun
@@ -646,7 +646,7 @@ describe("what is for a person", () => {
       from.emit(loom, voidOf(a!, ada, 1))
       yield* letRun
       to.persons.add(ada)
-      met(ada)
+      met(() => ada)
       yield* letRun
       assert.deepStrictEqual(yield* read(inbox), [[0, loom, "b"]])
       assert.deepStrictEqual(yield* undelivered, [])
@@ -679,7 +679,7 @@ describe("what is for a person", () => {
         from.emit(loom, message(ada, "1"), message(reed, "x"), message(ada, "2"))
         yield* settle
         to.persons.add(ada)
-        messenger.met(ada)
+        messenger.met(() => ada)
         from.emit(loom, message(ada, "3"))
         from.emit(reed, message(ada, "one"))
         yield* settle
