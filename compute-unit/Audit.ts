@@ -179,15 +179,15 @@ const begin = Effect.fnUntraced(function* <E>(
   const believe = (signed: Attestation.SignedAttestation) =>
     checks === undefined ? Effect.void : Effect.flatMap(AuditChecks.signer(checks, process, signed), throwing)
   yield* believe(signed)
-  const past = yield* Past.read(source, id, slot, believe, onProgress)
-  const { last } = past
+  const past = yield* Past.read(source, process, slot, believe, onProgress)
+  const { last, givenBy } = past
   yield* throwing(AuditChecks.subject(signed, last))
   const verifier = checks?.verifier ?? Beginning.credulous
   const beginning = yield* Beginning.atSnapshot(source, rerun, id, signed.attestation, last, verifier)
   if (checks === undefined) return { beginning, past, signatures: 0 }
   // Its head stands for all links before it, so one receipt shows that the scheduler gave that order.
   const receipt = yield* source.receipt(id, slot)
-  yield* throwing(yield* AuditChecks.receipt(checks, process, receipt, last, links))
+  yield* throwing(yield* AuditChecks.receipt(checks, givenBy, receipt, last, links))
   return { beginning, past, signatures: 2 }
 })
 

@@ -35,10 +35,10 @@ const signedBy = (
     : Effect.orDie(verifier.verify(type, signed.owner, context, bytes, signed.signature))
 }
 
-/** Whether the scheduler that the spawn names signed this slot. `links` are batches whose signature was seen to be good. */
+/** Whether `scheduler`, whose slot it was to give, signed it. `links` are batches whose signature was seen to be good. */
 export const receipt = Effect.fnUntraced(function* (
   { verifier }: Checks,
-  process: Process.Process,
+  scheduler: Id.Address,
   receipt: Batch.Receipt,
   { assignment }: LogEntry,
   links: Set<string>,
@@ -51,8 +51,8 @@ export const receipt = Effect.fnUntraced(function* (
     !Batch.receiptHolds(receipt)
   )
     return finding("receipt", "the receipt does not open this slot of its batch")
-  if (Id.fromBytes(Hash.sha256(receipt.link.owner)) !== process.scheduler)
-    return finding("receipt", `the batch is not signed by the scheduler ${process.scheduler}`)
+  if (Id.fromBytes(Hash.sha256(receipt.link.owner)) !== scheduler)
+    return finding("receipt", `the batch is not signed by the scheduler ${scheduler}`)
   const { signatureType, signature } = receipt.link
   const signed = [Bytes.u16(signatureType), Batch.signingBytes(receipt.link), signature]
   const link = Bytes.toHex(Hash.sha256(Bytes.concat(signed)))

@@ -105,9 +105,9 @@ export const examine = Effect.fnUntraced(function* <E>(
       ? []
       : yield* Effect.forEach(
           entries.slice(0, examined.length),
-          (entry) =>
+          (entry, i) =>
             Effect.flatMap(source.receipt(process.id, entry.assignment.slot), (receipt) =>
-              AuditChecks.receipt(checks, process, receipt, entry, links),
+              AuditChecks.receipt(checks, examined[i]!.givenBy ?? process.scheduler, receipt, entry, links),
             ),
           { concurrency: receiptsInFlightMax },
         )

@@ -140,6 +140,8 @@ export const atSnapshot = Effect.fnUntraced(function* <E>(
     nextSlot: slot + 1,
     head: to.head,
     timestamp: last.assignment.timestamp,
+    term: metadata.term,
+    scheduler: zero!.log.scheduler && metadata.scheduler,
     authority: zero!.log.authority && metadata.authority,
     pairs: counters(metadata.received),
     cron: counters(metadata.cron),

@@ -89,6 +89,7 @@ const opening: Codec.Codec<ViewProof.Opening> = Codec.struct({
     spawn: Codec.hash,
     module: Codec.hash,
     term: Codec.count,
+    scheduler: Codec.hash,
     handles: Codec.block,
     sent: Codec.hash,
     received: Codec.hash,

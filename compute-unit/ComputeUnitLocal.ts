@@ -67,6 +67,7 @@ const newestOf = ({ nextSlot, timestamp, head }: Admission.LogState): Entry => (
   pair: undefined,
   cron: undefined,
   authority: undefined,
+  move: undefined,
   upgrade: undefined,
   root: false,
 })

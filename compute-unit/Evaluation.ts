@@ -33,8 +33,8 @@ const seed = (process: Id.ProcessId, slot: number, head: Uint8Array): Uint8Array
 
 const pairsOf = (tags: ReadonlyArray<Tag.Tag>) => tags.map(({ name, value }) => [name, value] as const)
 
-const infoOf = ({ process, metadata: { module } }: State): Turn.ProcessInfo => {
-  const { id, owner, scheduler, tags } = process
+const infoOf = ({ process, metadata: { module, scheduler } }: State): Turn.ProcessInfo => {
+  const { id, owner, tags } = process
   return { id, owner, module, scheduler, tags: pairsOf(tags) }
 }
 
@@ -85,11 +85,15 @@ const changeOf = (
 
 /** Notes what admission let in; true of every admissible slot, whatever its turn comes to. */
 const receive = (metadata: Metadata.Metadata, message: Message.Message, entry: Entry): void => {
-  const { pair, cron, authority } = entry
+  const { pair, cron, authority, move } = entry
   metadata.timers.delete(message.id)
   if (pair !== undefined) metadata.received.set(message.from, pair)
   if (cron !== undefined) metadata.cron.set(cron.name, cron.count)
   if (authority !== undefined) metadata.authority = authority
+  if (move !== undefined) {
+    metadata.term = move.term
+    metadata.scheduler = move.scheduler
+  }
 }
 
 type Ran = Pick<Evaluated, "outcome" | "trace">
@@ -101,7 +105,7 @@ const undone = (slot: number, message: Id.Id, error: Outcome.TurnError | undefin
   trace: { console: [], stack: undefined },
 })
 
-/** The policy has changed, which is no business of the program: the message is answered `null` in its stead. */
+/** Whom it believes, or who schedules it, is no business of the program: the message is answered `null` in its stead. */
 const acknowledge = (state: State, message: Message.Message, entry: Entry): Ran => {
   const { process, metadata } = state
   const reply = { to: message.id, value: "null" }
@@ -258,7 +262,7 @@ export const evaluate = (machine: Turn.Machine, state: State, entry: Entry, more
     if (entry.void !== undefined)
       return undone(entry.slot, message.id, { reason: "void", message: entry.void })
     if (entry.drop !== undefined) return drop(entry.drop, machine, state, message, entry, more)
-    if (entry.authority !== undefined) return acknowledge(state, message, entry)
+    if (entry.authority !== undefined || entry.move !== undefined) return acknowledge(state, message, entry)
     if (memory instanceof Turn.Memory) return run(machine, state, memory, message, entry, more)
     const { detail, file, line, column } = memory
     return undone(entry.slot, message.id, {

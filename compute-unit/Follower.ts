@@ -15,6 +15,7 @@ import * as DataReference from "../runtime/DataReference.ts"
 import * as Drop from "../runtime/Drop.ts"
 import type * as Id from "../runtime/Id.ts"
 import type * as Message from "../runtime/Message.ts"
+import * as Move from "../runtime/Move.ts"
 import * as OutboxProof from "../runtime/OutboxProof.ts"
 import * as Process from "../runtime/Process.ts"
 import * as Upgrade from "../runtime/Upgrade.ts"
@@ -30,6 +31,8 @@ export interface Recalled {
     readonly data: DataReference.DataReference | undefined
   }
   readonly log: Admission.LogState
+  /** Whose slot it was to give; unset where no spawn was admitted. */
+  readonly givenBy: Id.Address | undefined
 }
 
 export interface Examined extends Recalled {
@@ -67,23 +70,22 @@ const read = (entry: LogEntry): Message.Message =>
   )
 
 /** What the next entry of a log follows. */
-type Link = Pick<Admission.LogState, "term" | "nextSlot" | "head" | "timestamp">
+type Link = Pick<Admission.LogState, "nextSlot" | "head" | "timestamp">
 
 /** Asserts that `entry` stands next in this process's log, its entry hash and head being right; gives its link. */
 export const checkOrder = (
   process: Id.ProcessId,
-  { term, nextSlot, head: last, timestamp }: Link,
+  { nextSlot, head: last, timestamp }: Link,
   { assignment }: LogEntry,
 ): Link => {
   const { slot, previous, head } = assignment
   if (assignment.process !== process)
     throw new ChainBroken(slot, `it belongs to process ${assignment.process}`)
-  if (assignment.term !== term) throw new ChainBroken(slot, `term ${assignment.term} follows term ${term}`)
   if (slot !== nextSlot) throw new ChainBroken(slot, `slot ${nextSlot} is missing`)
   if (!Bytes.equal(previous, last)) throw new ChainBroken(slot, "it does not follow the head before it")
   if (assignment.timestamp < timestamp)
     throw new ChainBroken(slot, "its timestamp is before the one before it")
-  return { term, nextSlot: slot + 1, head, timestamp: assignment.timestamp }
+  return { nextSlot: slot + 1, head, timestamp: assignment.timestamp }
 }
 
 /** Asserts that `entry` is the next link of this process's chain: slot, head and entry hash (spec 03 §2); gives it. */
@@ -97,14 +99,31 @@ export const checkLink = (process: Id.ProcessId, before: Link, entry: LogEntry):
   return link
 }
 
+/**
+ * Asserts that the term goes on, or that the slot, or the one before it, can begin the next: whether it does is seen once
+ * it is known who spoke.
+ */
+const checkTerm = (
+  before: number,
+  last: Message.Message | undefined,
+  message: Message.Message,
+  { process, slot, term }: Assignment.Assignment,
+): void => {
+  const isBegun = [last, message].some((one) => one !== undefined && Move.is(process, one))
+  if (term !== before && !(isBegun && term === before + 1))
+    throw new ChainBroken(slot, `term ${term} follows term ${before}`)
+}
+
 const verdict = (
   log: Admission.LogState,
   { message, voucher }: Candidate,
-  { process, timestamp }: Assignment.Assignment,
+  { process, timestamp, term }: Assignment.Assignment,
   seen: Admission.Candidate["seen"],
 ): Result.Result<Omit<Admission.LogState, "head">, Admission.Refused> =>
   message.process === process
-    ? Result.flatMap(voucher, (good) => Admission.admit(log, { message, voucher: good, seen }, timestamp))
+    ? Result.flatMap(voucher, (good) =>
+        Admission.admit(log, { message, voucher: good, seen }, timestamp, term),
+      )
     : Result.fail(new Admission.Refused({ reason: "other process", detail: `it is for ${message.process}` }))
 
 const admitted = (
@@ -116,8 +135,11 @@ const admitted = (
   const { slot, timestamp, head } = entry.assignment
   const { message, voucher } = candidate
   const made = verdict(log, candidate, entry.assignment, before)
+  const { term } = entry.assignment
+  if (term !== log.term && Result.isFailure(made))
+    throw new ChainBroken(slot, `term ${term} follows term ${log.term}: ${made.failure.message}`)
   const next = Result.isSuccess(made) ? made.success : { ...log, nextSlot: slot + 1, timestamp }
-  const isChanged = Result.isSuccess(made) && log.process !== undefined && next.authority !== log.authority
+  const isLater = Result.isSuccess(made) && log.process !== undefined
   const good = Result.isSuccess(voucher) ? voucher.success : undefined
   const proven = good !== undefined && "proven" in good ? good.proven : undefined
   const cron =
@@ -134,10 +156,12 @@ const admitted = (
       void: proven?.kind === "void" ? Void.read(message)?.reason : undefined,
       drop: Result.isSuccess(made) && log.process ? dropBy(log.process, candidate) : undefined,
       cron: cron && { name: cron.cron.name, count: cron.count },
-      authority: isChanged ? next.authority : undefined,
+      authority: isLater && next.authority !== log.authority ? next.authority : undefined,
+      move: isLater && next.term !== log.term ? { term: next.term, scheduler: next.scheduler! } : undefined,
       upgrade: Result.isSuccess(made) && log.process ? Upgrade.read(log.process, message) : undefined,
     },
     log: { ...next, head },
+    givenBy: term === log.term ? (log.scheduler ?? next.scheduler) : next.scheduler,
   }
 }
 
@@ -182,10 +206,13 @@ export const examine = Effect.fnUntraced(function* (
   check: typeof checkLink = checkLink,
 ) {
   let link: Link = log
-  const messages = entries.map((entry) => {
+  const messages: Array<Message.Message> = []
+  for (const [i, entry] of entries.entries()) {
     link = check(process, link, entry)
-    return read(entry)
-  })
+    const message = read(entry)
+    checkTerm(entries[i - 1]?.assignment.term ?? log.term, messages[i - 1], message, entry.assignment)
+    messages.push(message)
+  }
   const candidates = yield* Effect.forEach(
     entries,
     ({ assignment, proof }, i) => voucherOf(verifierOf(assignment.slot), messages[i]!, proof),

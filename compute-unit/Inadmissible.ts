@@ -2,7 +2,7 @@
  * Inadmissible: the proof that a scheduler gave a slot to what should not be in a log (spec 03 §12), as a JSON file that
  * anyone can check with nothing else at hand.
  *
- *     {format, receipt of slot n, entries of slots 0 to n: {timestamp, item, proof}}
+ *     {format, receipt of slot n, entries of slots 0 to n: {term, timestamp, item, proof}}
  *
  * The receipt is the scheduler's signature over the head of slot n, and a head commits to every entry before it; so the
  * entries need no more than what the head is made of. What is wrong with the slot follows and is not in the file.
@@ -28,10 +28,10 @@ import * as Follower from "./Follower.ts"
 import type { LogSource } from "./LogSource.ts"
 import type { Seen } from "./OutcomeLog.ts"
 
-export const format = "heddle/inadmissible/1"
+export const format = "heddle/inadmissible/2"
 
-/** What a slot was given to, and when. */
-export type Given = Pick<Assignment.Assignment, "timestamp"> & Pick<LogEntry, "item" | "proof">
+/** What a slot was given to, in which term and when. */
+export type Given = Pick<Assignment.Assignment, "term" | "timestamp"> & Pick<LogEntry, "item" | "proof">
 
 export interface Proof {
   readonly receipt: Batch.Receipt
@@ -72,7 +72,12 @@ const File = Schema.fromJsonString(
     format: Schema.Literal(format),
     receipt: Spelling.Receipt,
     entries: Schema.Array(
-      Schema.Struct({ timestamp: Spelling.time, item: Spelling.Base64Url, proof: Spelling.Base64Url }),
+      Schema.Struct({
+        term: Schema.Natural,
+        timestamp: Spelling.time,
+        item: Spelling.Base64Url,
+        proof: Spelling.Base64Url,
+      }),
     ),
   }),
 )
@@ -103,11 +108,11 @@ export const decode = (text: string): Result.Result<Proof, NotInadmissible> => {
   })
 }
 
-/** The log that the entries make under the receipt's process and term. */
+/** The log that the entries make of the receipt's process. */
 const logOf = ({ receipt: { assignment }, entries }: Proof): ReadonlyArray<LogEntry> => {
-  const { process, term } = assignment
+  const { process } = assignment
   let previous = Assignment.emptyHead
-  return entries.map(({ timestamp, item, proof }, slot) => {
+  return entries.map(({ term, timestamp, item, proof }, slot) => {
     const entryHash = Assignment.entryHash(item, proof)
     const made = Assignment.make({ process, term, slot, timestamp, entryHash, previous })
     previous = made.head
@@ -115,7 +120,7 @@ const logOf = ({ receipt: { assignment }, entries }: Proof): ReadonlyArray<LogEn
   })
 }
 
-/** Goes through admission again, from slot 0; gives what it made of the last slot. */
+/** Goes through admission again, from slot 0; gives what it makes of the last slot, and whose that was to give. */
 const examined = Effect.fnUntraced(function* (
   process: Id.ProcessId,
   log: ReadonlyArray<LogEntry>,
@@ -135,7 +140,7 @@ const examined = Effect.fnUntraced(function* (
     last = done.at(-1)!
     state = last.log
   }
-  return last!.entry.inadmissible
+  return last!
 })
 
 /** Checks a proof by itself: the scheduler's signature, the chain under it, and that admission refuses its slot. */
@@ -163,12 +168,14 @@ export const check = Effect.fnUntraced(function* (
   const made = yield* AuditFinding.ofChain(Effect.sync(() => Follower.spawned(process, log[0]))).pipe(
     Effect.mapError(({ detail }) => fail("no spawn", detail)),
   )
-  const scheduler = Address.of(link.owner).text
-  if (made.scheduler !== scheduler)
-    return yield* fail("other scheduler", `${scheduler} signed, and the spawn names ${made.scheduler}`)
-  const reason = yield* AuditFinding.ofChain(examined(process, log, verifier)).pipe(
+  const last = yield* AuditFinding.ofChain(examined(process, log, verifier)).pipe(
     Effect.catchTag("LogUnfit", ({ detail }) => fail("chain", detail)),
   )
+  const scheduler = Address.of(link.owner).text
+  const { givenBy = made.scheduler } = last
+  if (givenBy !== scheduler)
+    return yield* fail("other scheduler", `${scheduler} signed, and slot ${slot} was ${givenBy}'s to give`)
+  const reason = last.entry.inadmissible
   if (reason === undefined) return yield* fail("admissible", `slot ${slot} is as it should be`)
   // It was read to be examined.
   const { id } = Result.getOrThrow(Assign.read(log.at(-1)!.item))
@@ -190,7 +197,7 @@ export const gather = Effect.fnUntraced(function* <E>(
     if (page.length === 0) break
     for (const { assignment, item, proof } of page) {
       chars += charsOf({ item, proof })
-      entries.push({ timestamp: assignment.timestamp, item, proof })
+      entries.push({ term: assignment.term, timestamp: assignment.timestamp, item, proof })
     }
     if (chars > Limit.proofFileCharsMax) return yield* tooLarge
   }

@@ -6,6 +6,7 @@ import * as Authority from "../runtime/Authority.ts"
 import type { OutboxEntry } from "../runtime/Outcome.ts"
 import * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
+import type * as Move from "../runtime/Move.ts"
 import * as ViewProof from "../runtime/ViewProof.ts"
 import * as Counts from "./Counts.ts"
 import { ViewTree } from "./ViewTree.ts"
@@ -15,7 +16,9 @@ export interface Metadata {
   readonly spawn: Uint8Array
   /** The module in force: that of the spawn, until an upgrade. */
   module: Id.Id
+  /** Term of the next slot, and who gives its slots. */
   term: number
+  scheduler: Id.Address
   /** Last pair number given to each target. */
   readonly sent: Map<Id.ProcessId, number>
   /** Last pair number admitted from each source. */
@@ -33,12 +36,13 @@ export interface Metadata {
 export const initial = (
   spawn: Uint8Array,
   module: Id.Id,
-  term: number,
+  { term, scheduler }: Move.Tenure,
   authority: Authority.Authority,
 ): Metadata => ({
   spawn,
   module,
   term,
+  scheduler,
   sent: new Map(),
   received: new Map(),
   cron: new Map(),
@@ -67,6 +71,7 @@ const headOf = (metadata: Metadata, handles: Uint8Array): ViewProof.MetadataHead
   spawn: metadata.spawn,
   module: Id.toBytes(metadata.module),
   term: metadata.term,
+  scheduler: Id.toBytes(metadata.scheduler),
   handles,
   sent: Counts.hash(metadata.sent),
   received: Counts.hash(metadata.received),

@@ -11,7 +11,10 @@ import type * as Attestation from "../runtime/Attestation.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import type * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
+import type * as Message from "../runtime/Message.ts"
+import * as Move from "../runtime/Move.ts"
 import * as Outcome from "../runtime/Outcome.ts"
+import type * as Process from "../runtime/Process.ts"
 import * as Void from "../runtime/Void.ts"
 import type { LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
 import { type LogUnfit, ofChain, unfit } from "./AuditFinding.ts"
@@ -21,6 +24,8 @@ import * as OutcomeLog from "./OutcomeLog.ts"
 
 export interface Past<E> {
   readonly last: LogEntry
+  /** Whose it was to give the last slot. */
+  readonly givenBy: Id.Address
   /** Notes where keys of these entries stood first, as far as they were admitted there. */
   readonly settle: (
     entries: ReadonlyArray<LogEntry>,
@@ -28,14 +33,30 @@ export interface Past<E> {
   ) => Effect.Effect<void, E | LogUnfit>
 }
 
-/** What repeats are found by, of an entry that may not even be an item. */
-const keyOf = ({ item, proof }: LogEntry) =>
-  Result.getOrUndefined(
-    Result.map(Assign.read(item), (message) => {
-      const { repeatKey, contentHash } = Void.identity(message, proof)
-      return { key: Bytes.toHex(repeatKey), contentHash }
-    }),
+/** What repeats are found by. */
+const keyOf = (message: Message.Message, { proof }: LogEntry) => {
+  const { repeatKey, contentHash } = Void.identity(message, proof)
+  return { key: Bytes.toHex(repeatKey), contentHash }
+}
+
+/** The message of an entry that may not even be an item. */
+const messageOf = ({ item }: LogEntry) => Result.getOrUndefined(Assign.read(item))
+
+/** Who gave a slot. That a term begins is attested; whose it is says the move before it, or the takeover in it. */
+const tenureOf = (
+  before: Move.Tenure,
+  last: Message.Message | undefined,
+  message: Message.Message,
+  term: number,
+): Move.Tenure | undefined => {
+  if (term === before.term) return before
+  const moves = [last, message].flatMap((one) =>
+    one !== undefined && Move.is(message.process, one) ? [Move.parse(one.item.tags)] : [],
   )
+  return moves.flatMap((move) =>
+    Result.isSuccess(move) && move.success.term === term ? [move.success] : [],
+  )[0]
+}
 
 /** Whether a unit attested a slot as admitted: its word stands for everything before the state started from. */
 const admitted = Effect.fnUntraced(function* <E>(
@@ -64,7 +85,7 @@ const admitted = Effect.fnUntraced(function* <E>(
  */
 export const read = Effect.fnUntraced(function* <E>(
   source: LogSource.LogSource<E>,
-  process: Id.ProcessId,
+  { id: process, scheduler }: Process.Process,
   to: number,
   believe: (signed: Attestation.SignedAttestation) => Effect.Effect<void, E | LogUnfit>,
   onProgress: (slots: number) => void,
@@ -72,6 +93,8 @@ export const read = Effect.fnUntraced(function* <E>(
   const stood = new Map<string, ReadonlyArray<OutcomeLog.Seen>>()
   let link: ReturnType<typeof Follower.checkLink> = Admission.emptyLog
   let last: LogEntry | undefined
+  let tenure: Move.Tenure = { term: 0, scheduler }
+  let lastMessage: Message.Message | undefined
   while (link.nextSlot <= to) {
     const limit = Math.min(Limit.logPageMax, to + 1 - link.nextSlot)
     const entries = yield* source.log(process, link.nextSlot, limit)
@@ -80,8 +103,15 @@ export const read = Effect.fnUntraced(function* <E>(
       const { slot } = entry.assignment
       const before = link
       link = yield* ofChain(Effect.sync(() => Follower.checkLink(process, before, entry)))
-      const found = keyOf(entry)
-      if (found === undefined) return yield* unfit(slot, "chain", "it is no message")
+      const message = messageOf(entry)
+      if (message === undefined) return yield* unfit(slot, "chain", "it is no message")
+      const { term } = entry.assignment
+      const next = tenureOf(tenure, lastMessage, message, term)
+      if (next === undefined)
+        return yield* unfit(slot, "chain", `term ${term} follows term ${tenure.term}, and nothing moves it`)
+      tenure = next
+      lastMessage = message
+      const found = keyOf(message, entry)
       const seen = { slot, contentHash: found.contentHash }
       stood.set(found.key, [...(stood.get(found.key) ?? []), seen])
     }
@@ -93,7 +123,8 @@ export const read = Effect.fnUntraced(function* <E>(
     seen: Map<string, OutcomeLog.Seen>,
   ) {
     for (const entry of entries) {
-      const key = keyOf(entry)?.key
+      const message = messageOf(entry)
+      const key = message && keyOf(message, entry).key
       const places = key === undefined ? undefined : stood.get(key)
       if (key === undefined || places === undefined) continue
       for (const place of places) {
@@ -101,6 +132,6 @@ export const read = Effect.fnUntraced(function* <E>(
       }
     }
   })
-  const past: Past<E> = { last: last!, settle }
+  const past: Past<E> = { last: last!, givenBy: tenure.scheduler, settle }
   return past
 })

@@ -104,7 +104,8 @@ export const open = ({ spawn, term, source, engine: attested }: Opening): Proces
   const process = Result.getOrThrow(Process.fromSpawn(read(spawn)))
   const engine = engineFor(source, process.engine === undefined ? attested : Id.toBytes(process.engine))
   const image = bootFor(engine, source, process)
-  const metadata = Metadata.initial(Hash.sha256(spawn), process.module, term, process.authority)
+  const tenure = { term, scheduler: process.scheduler }
+  const metadata = Metadata.initial(Hash.sha256(spawn), process.module, tenure, process.authority)
   return {
     process,
     slot: -1,

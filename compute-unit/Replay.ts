@@ -123,7 +123,7 @@ export const make = Effect.fnUntraced(function* (
   const logAt = Effect.fnUntraced(function* (
     { process, first }: Spawned,
     { slot, head }: Attestation.Point,
-    { term, received, cron, authority }: Snapshot.Snapshot["metadata"],
+    { term, scheduler: by, received, cron, authority }: Snapshot.Snapshot["metadata"],
   ) {
     const { assignment } = slot === 0 ? first : yield* entryAt(process.id, slot)
     if (assignment.slot !== slot || !Bytes.equal(assignment.head, head))
@@ -133,6 +133,7 @@ export const make = Effect.fnUntraced(function* (
       process: admitted ? process : undefined,
       spawnedAt: admitted ? first.assignment.timestamp : 0,
       term,
+      scheduler: admitted ? by : undefined,
       nextSlot: slot + 1,
       head,
       timestamp: assignment.timestamp,

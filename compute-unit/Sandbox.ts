@@ -9,6 +9,7 @@ import type * as Authority from "../runtime/Authority.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import type * as Drop from "../runtime/Drop.ts"
 import type * as Id from "../runtime/Id.ts"
+import type * as Move from "../runtime/Move.ts"
 import type * as Outcome from "../runtime/Outcome.ts"
 import type * as ViewProof from "../runtime/ViewProof.ts"
 import type { Answer, ModuleInvalid, Query } from "./ComputeUnit.ts"
@@ -45,6 +46,8 @@ export interface Entry {
   readonly cron: { readonly name: string; readonly count: number } | undefined
   /** Set where it is its owner's word whom the process believes from the next slot on. */
   readonly authority: Authority.InForce | undefined
+  /** Set where from the next slot on another scheduler gives them, or, in a takeover, from this one on. */
+  readonly move: Move.Tenure | undefined
   /** Set where it is its owner's word that the process goes on as another program (spec 04 §9). */
   readonly upgrade: Upgrade | undefined
   /** Whether the state root after it is wanted. */

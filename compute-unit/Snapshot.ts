@@ -1,7 +1,7 @@
 /**
  * Snapshot: a process after a slot, as bytes from which it goes on in any thread and on any machine (spec 04 §8).
  *
- *     "heddle/snapshot/2" | process | u64 slot | engine | metadata | memory       under zstd
+ *     "heddle/snapshot/3" | process | u64 slot | engine | metadata | memory       under zstd
  *
  * Memory is the pages that differ from the boot image of its module. Nothing in a snapshot is believed: whoever takes
  * it up computes its state root and compares that with the one attested.
@@ -25,7 +25,7 @@ export interface Snapshot {
   readonly memory: Difference | undefined
 }
 
-const domain = Bytes.block(Bytes.fromText("heddle/snapshot/2"))
+const domain = Bytes.block(Bytes.fromText("heddle/snapshot/3"))
 
 /** All that a snapshot can hold: full memory and every view and counter, with room. */
 const bytesMax = 1.25 * Limit.memoryPagesMax * 65_536
@@ -58,7 +58,7 @@ const writeMemory = ({ wasmPages, globals, pages }: Difference): Array<Uint8Arra
 
 /** Writes a snapshot. */
 export const encode = ({ process, slot, engine, metadata, memory }: Snapshot): Uint8Array => {
-  const { spawn, module, term, sent, received, cron, timers, authority, views } = metadata
+  const { spawn, module, term, scheduler, sent, received, cron, timers, authority, views } = metadata
   const parts = [
     domain,
     Id.toBytes(process),
@@ -67,6 +67,7 @@ export const encode = ({ process, slot, engine, metadata, memory }: Snapshot): U
     spawn,
     Id.toBytes(module),
     Bytes.u64(term),
+    Id.toBytes(scheduler),
     ...[sent, received, cron, timers].flatMap((map) => writeMap(map, Bytes.u64)),
     ...writeAuthority(authority),
     ...writeMap(views, (json) => Bytes.block(Bytes.fromText(json))),
@@ -116,7 +117,12 @@ const read = (reader: Bytes.Reader): Snapshot => {
   const process = Id.fromBytes(hash())
   const slot = reader.count()
   const engine = hash()
-  const head = { spawn: hash(), module: Id.fromBytes(hash()), term: reader.count() }
+  const head = {
+    spawn: hash(),
+    module: Id.fromBytes(hash()),
+    term: reader.count(),
+    scheduler: Id.fromBytes(hash()),
+  }
   const counts = () => readMap(reader, () => reader.count()) as Map<Id.Id, number> // keys that are no ids lead to another root
   const maps = { sent: counts(), received: counts(), cron: counts(), timers: counts() }
   const authority = readAuthority(reader)

@@ -78,6 +78,7 @@ const entryAt = ({ assignment, item }: LogEntry): Entry => ({
   pair: undefined,
   cron: undefined,
   authority: undefined,
+  move: undefined,
   upgrade: undefined,
   root: false,
 })

@@ -387,17 +387,11 @@ export const make = Effect.fnUntraced(function* (inbox: Inbox, bounds?: Bounds) 
   )
   yield* Effect.addFinalizer(() => Effect.ignore(store.commit([cursorPut()])))
 
-  const undelivered = Effect.sync(() => OutboxList.list(where, leaving))
-  const entry = (place: OutboxPlace) =>
-    Effect.sync(() => {
-      const found = OutboxList.whole(where, place)
-      return found && Parcels.emitted(found)
-    })
   const delivery: Delivery = {
     arrived,
     met: (person) => void (lanes.hasAny && tell(person())),
-    undelivered,
-    entry,
+    undelivered: Effect.sync(() => OutboxList.list(where, leaving)),
+    entry: (place) => Effect.sync(() => OutboxList.whole(where, place)),
     retry,
   }
   return delivery

@@ -1,4 +1,5 @@
 /** Outbox list: what is not delivered, as people are shown it: which, why, since when, and when it is tried next. */
+import type { Emitted } from "../compute-unit/ComputeUnit.ts"
 import * as Limit from "../runtime/Limit.ts"
 import type { Store } from "../runtime/Store.ts"
 import type { Carried } from "./Lane.ts"
@@ -79,7 +80,8 @@ export const find = (where: Where, place: OutboxPlace): Parcels.Line | undefined
   unkeptAt(where, place) ?? Parcels.at(where.store, place)
 
 /** What waits at a place, with its bytes. */
-export const whole = (where: Where, place: OutboxPlace): Parcels.Parcel | undefined => {
+export const whole = (where: Where, place: OutboxPlace): Emitted | undefined => {
   const line = Parcels.at(where.store, place)
-  return unkeptAt(where, place) ?? (line && Parcels.whole(where.store, line))
+  const parcel = unkeptAt(where, place) ?? (line && Parcels.whole(where.store, line))
+  return parcel && Parcels.emitted(parcel)
 }

@@ -53,6 +53,7 @@ export const send = [
     "bad reference",
     "bad drop",
     "bad authority",
+    "bad move",
   ]),
   refusal(401, ["bad signature", "bad assigned item"]),
   refusal(403, ["no proof", "bad proof", "not attested", "not assignable"]),

@@ -152,6 +152,7 @@ const MetadataHead = Schema.Struct({
   spawn: Hash32,
   module: Hash32,
   term: Schema.Natural,
+  scheduler: Hash32,
   handles: Base64Url,
   sent: Hash32,
   received: Hash32,

@@ -18,6 +18,7 @@ import * as DataReference from "./DataReference.ts"
 import * as Drop from "./Drop.ts"
 import type * as Id from "./Id.ts"
 import type * as Message from "./Message.ts"
+import * as Move from "./Move.ts"
 import * as OutboxItem from "./OutboxItem.ts"
 import type { OutboxEntry } from "./Outcome.ts"
 import * as Process from "./Process.ts"
@@ -45,6 +46,7 @@ export type Reason =
   | "bad reference"
   | "bad drop"
   | "bad authority"
+  | "bad move"
   | "data unavailable"
   | "repeat"
   | "anchor reused"
@@ -84,7 +86,9 @@ export class Refused extends Data.TaggedError("Refused")<{
 /** What admission knows of a process: all of it follows from the log. */
 export interface LogState {
   readonly process: Process.Process | undefined
+  /** Term of the next slot, unless that is a takeover, and who gives the slots of that term. */
   readonly term: number
+  readonly scheduler: Id.Address | undefined
   readonly nextSlot: number
   readonly head: Uint8Array
   readonly timestamp: number
@@ -100,6 +104,7 @@ export interface LogState {
 export const emptyLog: LogState = {
   process: undefined,
   term: 0,
+  scheduler: undefined,
   nextSlot: 0,
   head: Assignment.emptyHead,
   timestamp: 0,
@@ -147,7 +152,8 @@ const count = <K>(counters: HashMap.HashMap<K, number>, key: K): number =>
 export const lastOf = (pairs: LogState["pairs"], source: Id.ProcessId): number => count(pairs, source)
 
 /**
- * Decides, and gives the log state after the message. `timestamp` is the assignment's.
+ * Decides, and gives the log state after the message. `timestamp` and `term` are the assignment's: the term is that of the
+ * log, or the next one of a takeover.
  *
  * The head of the result is still that of the slot before: `sequence` sets it.
  */
@@ -155,6 +161,7 @@ export const admit = (
   log: LogState,
   candidate: Candidate,
   timestamp: number,
+  term: number = log.term,
 ): Result.Result<Omit<LogState, "head">, Refused> => {
   const { message, voucher, seen } = candidate
   const spawn = message.kind === "Process"
@@ -179,10 +186,15 @@ export const admit = (
   if (Result.isFailure(reference)) return refuse("bad reference", reference.failure.detail)
   const policy = Authority.read(process, message)
   if (Result.isFailure(policy)) return refuse("bad authority", policy.failure.message)
+  const scheduler = log.scheduler ?? process.scheduler
+  const move = Move.read(process, { term: log.term, scheduler }, message, term)
+  if (Result.isFailure(move)) return refuse("bad move", move.failure.message)
   const authority = log.authority ?? { ...process.authority, since: 0 }
   const next = {
     ...log,
     process,
+    term: move.success?.term ?? log.term,
+    scheduler: move.success?.scheduler ?? scheduler,
     authority: policy.success === undefined ? authority : { ...policy.success, since: log.nextSlot + 1 },
     nextSlot: log.nextSlot + 1,
     timestamp,

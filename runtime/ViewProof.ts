@@ -2,7 +2,7 @@
  * ViewProof: opens a state root at one view, so that a reader needs neither the process nor its memory (spec 04 §7).
  *
  *     state root = H("heddle/state/2", engine, metadata hash, u32 pages, memory root, globals)
- *     metadata hash = H("heddle/metadata/3", spawn, module, u64 term, handles, sent, received, cron, timers,
+ *     metadata hash = H("heddle/metadata/4", spawn, module, u64 term, scheduler, handles, sent, received, cron, timers,
  *                       authority, u64 views, root of the tree over views)
  *     view = H("heddle/view/1", name, SHA-256(JSON text))
  *
@@ -19,7 +19,9 @@ export interface MetadataHead {
   readonly spawn: Uint8Array
   /** Id of the module in force. */
   readonly module: Uint8Array
+  /** Term of the next slot, and the address of who gives its slots. */
   readonly term: number
+  readonly scheduler: Uint8Array
   readonly handles: Uint8Array
   /** SHA-256 of each map as written. */
   readonly sent: Uint8Array
@@ -62,13 +64,14 @@ export const viewValue = (name: string, value: Uint8Array): Uint8Array =>
   Hash.tagged("heddle/view/1", Bytes.fromText(name), value)
 
 export const metadataHash = (head: MetadataHead, views: number, viewsRoot: Uint8Array): Uint8Array => {
-  const { spawn, module, term, handles, sent, received, cron, timers, authority } = head
+  const { spawn, module, term, scheduler, handles, sent, received, cron, timers, authority } = head
   const maps = [sent, received, cron, timers]
   return Hash.tagged(
-    "heddle/metadata/3",
+    "heddle/metadata/4",
     spawn,
     module,
     Bytes.u64(term),
+    scheduler,
     handles,
     ...maps,
     authority,

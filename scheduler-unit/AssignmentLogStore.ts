@@ -74,6 +74,8 @@ export interface Log {
 
 interface StoredState {
   readonly term: number
+  /** Unset where it is the one that the spawn names. */
+  readonly scheduler: Uint8Array | undefined
   readonly nextSlot: number
   readonly head: Uint8Array
   readonly timestamp: number
@@ -158,13 +160,14 @@ export const open = Effect.gen(function* () {
     process: Id.ProcessId,
     state: Admission.LogState,
     before: Admission.LogState,
-    readOnly: boolean,
+    isScheduled: boolean,
   ): Array<Put> => {
     const { term, nextSlot, head, timestamp, spawnedAt } = state
     const key = Id.toBytes(process)
-    const puts = [states.put([key], { process: key, term, nextSlot, head, timestamp, spawnedAt })]
-    if (readOnly) return puts
-    const [was, is] = [Cron.next(before, before.timestamp), Cron.next(state, timestamp)]
+    const scheduler = term === 0 || state.scheduler === undefined ? undefined : Id.toBytes(state.scheduler)
+    const puts = [states.put([key], { process: key, term, scheduler, nextSlot, head, timestamp, spawnedAt })]
+    const was = Cron.next(before, before.timestamp)
+    const is = isScheduled ? Cron.next(state, timestamp) : undefined
     if (was?.at === is?.at) return puts
     if (was !== undefined) puts.push(cronTimes.remove([was.at, key]))
     if (is !== undefined) puts.push(cronTimes.put([is.at, key], [is.at, key]))
@@ -182,7 +185,7 @@ export const open = Effect.gen(function* () {
     const key = Id.toBytes(process)
     const stored = states.get(store, key)
     if (stored === undefined) return Admission.emptyLog
-    const { term, nextSlot, head, timestamp, spawnedAt } = stored
+    const { term, scheduler, nextSlot, head, timestamp, spawnedAt } = stored
     const sources = Array.from(
       pairs.list(store, [key]),
       ([source, last]) => [Id.fromBytes(source), last] as const,
@@ -191,6 +194,7 @@ export const open = Effect.gen(function* () {
     return {
       process: made,
       term,
+      scheduler: scheduler === undefined ? made.scheduler : Id.fromBytes(scheduler),
       nextSlot,
       head,
       timestamp,
@@ -248,14 +252,14 @@ export const open = Effect.gen(function* () {
   const commit = (
     restored: ReadonlyArray<Restored>,
     after: ReadonlyMap<Id.ProcessId, Admission.LogState>,
-    readOnly: boolean,
+    isScheduled: (state: Admission.LogState) => boolean,
   ) => {
     const appended = restored.flatMap((batch) => batch.entries)
     const puts = [...restored.map(batchPut), ...appended.flatMap(writeEntry)]
     for (const [process, next] of after) {
       const before = state(process)
       const key = Id.toBytes(process)
-      puts.push(...writeState(process, next, before, readOnly))
+      puts.push(...writeState(process, next, before, isScheduled(next)))
       if (next.authority !== before.authority && next.authority !== undefined && next.authority.since > 0)
         puts.push(authorities.put([key], { ...next.authority, units: next.authority.units.map(Id.toBytes) }))
       for (const [source, last] of changed(next.pairs, before.pairs))
@@ -333,13 +337,18 @@ export const open = Effect.gen(function* () {
       })),
     append: (link, appended, after) => {
       const batch: Restored = { link, entries: appended, leaves: undefined }
-      return Effect.map(commit([batch], after, false), (puts) => {
+      const { text: own } = Address.of(link.owner)
+      const isScheduled = ({ scheduler }: Admission.LogState) => scheduler === own
+      return Effect.map(commit([batch], after, isScheduled), (puts) => {
         newest = link
         if (putBytes(puts) <= Limit.recentCommitBytesMax) remember(batch)
       })
     },
   })
-  const opened: Log = { log, restore: (...args) => Effect.asVoid(commit(...args)) }
+  const opened: Log = {
+    log,
+    restore: (restored, after, readOnly) => Effect.asVoid(commit(restored, after, () => !readOnly)),
+  }
   return opened
 })
 

@@ -126,18 +126,18 @@ export const make = Effect.gen(function* () {
     return Effect.void
   }
 
-  /** Its process must be here, and not be told to go on as a program that nobody here can run. */
-  const checkMessage = (message: Message.Message): Effect.Effect<void, Refused> => {
-    const { process, nextSlot } = log.state(message.process)
+  /** Its process must be scheduled here, but for what has its slot already; and it must not be told to go on as a program that nobody here can run. */
+  const checkMessage = (message: Message.Message, isNew: boolean): Effect.Effect<void, Refused> => {
+    const { process, scheduler, nextSlot } = log.state(message.process)
     if (nextSlot === 0)
       return refuse(
         "unknown process",
         `${message.process} is not scheduled here; spawn it first or ask its scheduler`,
       )
-    if (process !== undefined && process.scheduler !== signer.address)
+    if (scheduler !== signer.address && isNew)
       return refuse(
         "other scheduler",
-        `the process names ${process.scheduler}; this is ${signer.address}, where its log is only read`,
+        `${scheduler} schedules the process; this is ${signer.address}, where its log is only read`,
       )
     const upgrade = process && Upgrade.read(process, message)
     return upgrade === undefined || Module.get(store, upgrade.module) !== undefined
@@ -170,7 +170,7 @@ export const make = Effect.gen(function* () {
       const seen = log.seen(one.message.process, one.repeatKey)
       return { ...one, seen, missing: is ? undefined : reference }
     })
-    const { assigned, answers, states } = Sequencer.step(log.state, facts, now)
+    const { assigned, answers, states } = Sequencer.step(signer.address, log.state, facts, now)
     const last = log.last()
     const isOthers = last !== undefined && !Bytes.equal(last.owner, signer.owner)
     const refusal = assigned.length === 0 ? undefined : isOthers ? otherLog : lease.refusal(now)
@@ -252,11 +252,11 @@ export const make = Effect.gen(function* () {
 
   const take = Effect.fnUntraced(function* (bytes: Uint8Array, proof: Uint8Array, place?: Gate.Place) {
     const message = yield* read(bytes)
-    yield* message.kind === "Process" ? checkSpawn(message) : checkMessage(message)
-    const now = yield* Clock.currentTimeMillis
     const identity = Void.identity(message, proof)
-    // Anyone can send again what another said: what has its slot is charged to nobody.
     const isNew = log.seen(message.process, identity.repeatKey) === undefined
+    yield* message.kind === "Process" ? checkSpawn(message) : checkMessage(message, isNew)
+    const now = yield* Clock.currentTimeMillis
+    // Anyone can send again what another said: what has its slot is charged to nobody.
     const asked = isNew && !message.fromProcess ? intake.refusal(Intake.ofSigned(message), now) : undefined
     if (asked !== undefined) return yield* asked
     const voucher = yield* Voucher.ofMessage(verifier, message, proof)

@@ -19,6 +19,8 @@ export interface Submission {
   readonly message: Message.Message
   readonly voucher: Admission.Candidate["voucher"]
   readonly proof: Uint8Array
+  /** Set where it is to begin the next term. */
+  readonly takesOver?: boolean
   readonly repeatKey: Uint8Array
   readonly contentHash: Uint8Array
   /** What the log of the process held under `repeatKey` before this step. */
@@ -58,11 +60,21 @@ const unavailable = ({ hash, length }: DataReference.DataReference): Answer => (
   }),
 })
 
+/** Not admission's verdict: what a reader sees is who signed the slot. */
+const elsewhere = (process: Id.ProcessId, { scheduler, nextSlot, term }: Admission.LogState): Answer => ({
+  _tag: "Refused",
+  refused: new Admission.Refused({
+    reason: "other scheduler",
+    detail: `${scheduler} schedules ${process} from slot ${nextSlot} on, in term ${term}; send it there`,
+  }),
+})
+
 /**
- * Gives slots. `now` is the scheduler's clock in ms: a timestamp is never below that of the slot before (the clock
+ * Gives slots of the processes that `scheduler` schedules. `now` is the scheduler's clock in ms: a timestamp is never below that of the slot before (the clock
  * may be set back) and never ahead of the clock except to repeat it.
  */
 export const step = (
+  scheduler: Id.Address,
   stateOf: (process: Id.ProcessId) => Admission.LogState,
   submissions: ReadonlyArray<Submission>,
   now: number,
@@ -72,20 +84,23 @@ export const step = (
   const assigned: Array<Assigned> = []
 
   const answer = (submission: Submission): Answer => {
-    const { message, voucher, repeatKey, contentHash, proof, missing } = submission
+    const { message, voucher, repeatKey, contentHash, proof, missing, takesOver = false } = submission
     const process = message.process
     const key = `${process} ${Bytes.toHex(repeatKey)}`
     const before = fresh.get(key) ?? submission.seen
     const seen = verdict(before, contentHash)
     if (seen === "repeat" && before !== undefined) return { _tag: "Repeat", slot: before.slot }
     const log = states.get(process) ?? stateOf(process)
+    if (!takesOver && log.scheduler !== undefined && log.scheduler !== scheduler)
+      return elsewhere(process, log)
     const timestamp = Math.max(now, log.timestamp)
-    const admitted = Admission.admit(log, { message, voucher, seen }, timestamp)
+    const term = takesOver ? log.term + 1 : log.term
+    const admitted = Admission.admit(log, { message, voucher, seen }, timestamp, term)
     if (Result.isFailure(admitted)) return { _tag: "Refused", refused: admitted.failure }
     if (missing !== undefined) return unavailable(missing)
     const assignment = Assignment.make({
       process,
-      term: log.term,
+      term,
       slot: log.nextSlot,
       timestamp,
       entryHash: Assignment.entryHash(Message.logged(message).bytes, proof),

@@ -29,12 +29,15 @@ export interface Bench {
   readonly fail: (appends: number) => void
 }
 
+/** The key that appends, and its address. */
+const owner = Unsigned.hash("scheduler")
+const own = Address.of(owner).text
 const unit = Unsigned.id("unit")
 const spawn = (name: string, ...crons: ReadonlyArray<string>) =>
   Unsigned.spawn({
     owner: `owner of ${name}`,
     anchor: name,
-    tags: [["Authority", unit], ...crons.map((cron) => ["Cron-Interval", cron] as const)],
+    tags: [["Scheduler", own], ["Authority", unit], ...crons.map((cron) => ["Cron-Interval", cron] as const)],
   })
 
 const plain = (message: Message.Message): Sequencer.Submission => ({
@@ -73,7 +76,7 @@ const append = Effect.fnUntraced(function* (
   { readonly link: Batch.SignedLink; readonly entries: ReadonlyArray<Appended> },
   StoreFailed
 > {
-  const { assigned, states } = Sequencer.step(log.state, submissions, now)
+  const { assigned, states } = Sequencer.step(own, log.state, submissions, now)
   assert.strictEqual(assigned.length, submissions.length)
   const last = log.last()
   const number = (last?.number ?? -1) + 1
@@ -91,7 +94,7 @@ const append = Effect.fnUntraced(function* (
     previousRoot: last?.root ?? emptyRoot,
     root: Batch.tree(entries.map(({ assignment }) => assignment)).root,
     signatureType: 1065,
-    owner: Unsigned.hash("scheduler"),
+    owner,
     signature: Unsigned.hash(`signature ${number}`),
   }
   yield* log.append(link, entries, states)
@@ -229,7 +232,7 @@ export const assignmentLogSuite = <E>(name: string, make: Effect.Effect<Bench, E
             [63_000, believe(ticking, unit)],
           ]
           for (const [now, submission] of steps) {
-            const step = Sequencer.step(() => expected, [submission], now)
+            const step = Sequencer.step(own, () => expected, [submission], now)
             expected = step.states.get(ticking.process)!
             yield* append(current, now, [submission])
             assert.deepEqual(state(current.state(ticking.process)), state(expected))

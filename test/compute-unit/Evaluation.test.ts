@@ -188,6 +188,36 @@ describe("a turn that stands", () => {
   })
 })
 
+describe("a word about who schedules the process", () => {
+  const move = { term: 1, scheduler: id("next scheduler") }
+  const said = { action: "Scheduler", move }
+
+  it("stands in the metadata, and so in the root and in a snapshot, and the program does not see it", () => {
+    const [process, other] = [new Process(counter, few, "one"), new Process(counter, few, "one")]
+    expect(process.state.metadata).toMatchObject({ term: 0, scheduler: process.state.process.scheduler })
+    const outcome = process.turn(said)
+    expect(outcome).toMatchObject({ error: undefined, fuelUsed: 0n, replies: [{ value: "null" }] })
+    expect(process.state.metadata).toMatchObject(move)
+    other.turn({ action: "Scheduler", move: { ...move, scheduler: id("another") } })
+    expect(process.root).not.toBe(other.root)
+    const { bytes, stateRoot } = ProcessState.take(process.state)
+    const restored = ProcessState.restore(process.life.opening, bytes, stateRoot)
+    if (typeof restored === "string") throw new Error(restored)
+    expect(restored.metadata).toMatchObject(move)
+    const snapshot = Result.getOrThrow(Snapshot.decode(bytes))
+    const lie = { ...snapshot, metadata: { ...snapshot.metadata, scheduler: id("a liar") } }
+    expect(ProcessState.restore(process.life.opening, Snapshot.encode(lie), stateRoot)).toContain(
+      "it leads to",
+    )
+  })
+
+  it("changes nothing where its slot is inadmissible", () => {
+    const process = new Process(counter)
+    process.turn({ ...said, inadmissible: "bad move" })
+    expect(process.state.metadata.term).toBe(0)
+  })
+})
+
 describe("a word about the policy", () => {
   const units = [id("unit a"), id("unit b")]
   const authority = { units, quorum: 2, since: 2 }

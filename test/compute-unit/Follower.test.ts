@@ -8,7 +8,7 @@ import * as SignedItem from "../../identity/SignedItem.ts"
 import { Overloaded, type Verifier } from "../../identity/Verifier.ts"
 import * as VerifierLocal from "../../identity/VerifierLocal.ts"
 import * as Admission from "../../runtime/Admission.ts"
-import type * as Assignment from "../../runtime/Assignment.ts"
+import * as Assignment from "../../runtime/Assignment.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import * as Drop from "../../runtime/Drop.ts"
 import * as Id from "../../runtime/Id.ts"
@@ -490,7 +490,7 @@ describe("a chain that does not hold", () => {
   })
   const faults: Readonly<Record<string, (assignment: Assignment.Assignment) => Assignment.Assignment>> = {
     "2 | slot 2: it belongs to process": (of) => ({ ...of, process: id("other") }),
-    "2 | slot 2: term 1 follows term 0": (of) => ({ ...of, term: 1 }),
+    "2 | slot 2: term 1 follows term 0": (of) => Assignment.make({ ...of, term: 1 }),
     "3 | slot 3: slot 2 is missing": (of) => ({ ...of, slot: 3 }),
     "1 | slot 1: slot 2 is missing": (of) => ({ ...of, slot: 1 }),
     "2 | slot 2: it does not follow the head before it": (of) => ({ ...of, previous: hash("other") }),
@@ -519,7 +519,7 @@ describe("a chain that does not hold", () => {
   it.effect("is named by its first fault, though what comes after is no item at all", () =>
     Effect.gen(function* () {
       const book = begun()
-      const bend = (of: Assignment.Assignment) => ({ ...of, term: 1 })
+      const bend = (of: Assignment.Assignment) => Assignment.make({ ...of, term: 1 })
       book.write({ process, item: sign({ target }).bytes, bend }, { process, item: Uint8Array.of(1, 2, 3) })
       assert.strictEqual(yield* chainFault(book.entries(process)), "1 | slot 1: term 1 follows term 0")
     }),

@@ -12,8 +12,10 @@ const handles = Hash.layout("handles", Bytes.u32(7))
 
 const believed = { units: [id("unit a"), id("unit b")], quorum: 2 }
 
+const tenure = { term: 0, scheduler: id("scheduler") }
+
 const rich = (): Metadata.Metadata => {
-  const metadata = Metadata.initial(hash("spawn"), id("module"), 0, believed)
+  const metadata = Metadata.initial(hash("spawn"), id("module"), tenure, believed)
   metadata.sent.set(ada, 3).set(bob, 1)
   metadata.received.set(bob, 2).set(eve, 9)
   metadata.cron.set("1-minute", 4)
@@ -55,10 +57,11 @@ describe("the hash of metadata", () => {
       Hash.tagged("heddle/view/1", Bytes.fromText(name), Hash.sha256(Bytes.fromText(json)))
     expect(Metadata.hash(rich(), handles)).toEqual(
       Hash.tagged(
-        "heddle/metadata/3",
+        "heddle/metadata/4",
         hash("spawn"),
         Id.toBytes(id("module")),
         Bytes.u64(0),
+        hash("scheduler"),
         handles,
         byKey([ada, 3], [bob, 1]),
         byKey([eve, 9], [bob, 2]),
@@ -72,7 +75,7 @@ describe("the hash of metadata", () => {
   })
 
   it("does not depend on the order in which things came to be", () => {
-    const turned = Metadata.initial(hash("spawn"), id("module"), 0, believed)
+    const turned = Metadata.initial(hash("spawn"), id("module"), tenure, believed)
     turned.authority = { ...believed, since: 7 }
     const from = rich()
     for (const field of ["sent", "received", "cron", "timers"] as const)
@@ -85,6 +88,7 @@ describe("the hash of metadata", () => {
   it("is another for each thing that could be otherwise", () => {
     const changes: ReadonlyArray<(metadata: Metadata.Metadata) => void> = [
       (of) => (of.term = 1),
+      (of) => (of.scheduler = id("another scheduler")),
       (of) => (of.module = id("another module")),
       (of) => of.sent.set(ada, 4),
       (of) => of.sent.delete(bob),
@@ -116,7 +120,7 @@ describe("the hash of metadata", () => {
 
 describe("a change", () => {
   it("numbers messages per target over the life of the source, and neither spawns nor timers", () => {
-    const metadata = Metadata.initial(hash("spawn"), id("module"), 0, believed)
+    const metadata = Metadata.initial(hash("spawn"), id("module"), tenure, believed)
     const spawn = { ...message("child"), kind: "spawn" as const, target: undefined }
     const first = Metadata.apply(
       metadata,
@@ -152,7 +156,7 @@ describe("a change", () => {
   })
 
   it("may leave as many timers pending as there may be, and not one more", () => {
-    const metadata = Metadata.initial(hash("spawn"), id("module"), 0, believed)
+    const metadata = Metadata.initial(hash("spawn"), id("module"), tenure, believed)
     for (let i = 0; i < Limit.timersPendingMax - 1; i++) metadata.timers.set(id(`timer ${i}`), i)
     expect(Metadata.broken(metadata, change({ outbox: [timer("a", 1), message("ada")] }))).toBeUndefined()
     expect(Metadata.broken(metadata, change({ outbox: [timer("a", 1), timer("b", 1)] }))).toBe(
@@ -161,7 +165,7 @@ describe("a change", () => {
   })
 
   it("may leave as many views as there may be, and not one more; one that goes makes room", () => {
-    const metadata = Metadata.initial(hash("spawn"), id("module"), 0, believed)
+    const metadata = Metadata.initial(hash("spawn"), id("module"), tenure, believed)
     for (let i = 0; i < Limit.viewsMax - 1; i++) metadata.views.set(`view ${i}`, "1")
     const view = (name: string, value: string | null = "1") => ({ name, value })
     expect(Metadata.broken(metadata, change({ views: [view("a"), view("view 3")] }))).toBeUndefined()
@@ -174,7 +178,7 @@ describe("a change", () => {
   })
 
   it("may publish a view as large as one may be in UTF-8, and not a byte more", () => {
-    const metadata = Metadata.initial(hash("spawn"), id("module"), 0, believed)
+    const metadata = Metadata.initial(hash("spawn"), id("module"), tenure, believed)
     const text = "é".repeat(Limit.viewBytesMax / 2)
     expect(Metadata.broken(metadata, change({ views: [{ name: "v", value: text }] }))).toBeUndefined()
     expect(Metadata.broken(metadata, change({ views: [{ name: "v", value: `${text}x` }] }))).toContain(

@@ -34,6 +34,7 @@ const snapshots: fc.Arbitrary<Snapshot.Snapshot> = fc
       spawn: bytes("spawn"),
       module: id("module"),
       term,
+      scheduler: id("scheduler"),
       sent,
       received,
       cron,

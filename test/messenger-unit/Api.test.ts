@@ -84,6 +84,7 @@ const statuses: Readonly<Record<Reason, number>> = {
   "bad reference": 400,
   "bad drop": 400,
   "bad authority": 400,
+  "bad move": 400,
   "data unavailable": 424,
   "unknown process": 404,
   "unknown module": 404,

@@ -46,9 +46,9 @@ describe("prove", () => {
         const made = yield* Effect.promise(() => json(...args))
         const shown = { scheduler, process, slot: 2, reason: "repeat" }
         assert.deepInclude(made, { ...shown, file: out })
-        assert.isTrue(fs.readFileSync(out, "utf8").startsWith('{"format":"heddle/inadmissible/1"'))
+        assert.isTrue(fs.readFileSync(out, "utf8").startsWith('{"format":"heddle/inadmissible/2"'))
         const checked = yield* Effect.promise(() => json("prove", "check", out))
-        assert.deepInclude(checked, { ...shown, format: "heddle/inadmissible/1" })
+        assert.deepInclude(checked, { ...shown, format: "heddle/inadmissible/2" })
         const { out: words } = yield* Effect.promise(() => run(["prove", "check", out]))
         const message = String(checked["message"])
         assert.strictEqual(

@@ -17,6 +17,7 @@ import * as Hash from "../../runtime/Hash.ts"
 import * as Id from "../../runtime/Id.ts"
 import * as Item from "../../runtime/Item.ts"
 import * as Message from "../../runtime/Message.ts"
+import type * as Move from "../../runtime/Move.ts"
 import * as OutboxItem from "../../runtime/OutboxItem.ts"
 import * as OutboxProof from "../../runtime/OutboxProof.ts"
 import * as Outcome from "../../runtime/Outcome.ts"
@@ -133,6 +134,8 @@ describe("spec/vectors/order.json", () => {
 
   /** The parts that the generator leaves open. */
   interface State extends Pick<Admission.LogState, "nextSlot" | "timestamp" | "spawnedAt"> {
+    readonly term?: number
+    readonly scheduler?: Id.Address
     readonly spawn: string | null
     readonly authority: Authority.InForce | null
     readonly pairs: Readonly<Record<Id.Id, number>>
@@ -150,7 +153,7 @@ describe("spec/vectors/order.json", () => {
   })
 
   it("has a case for each line of the table, as many refused as admitted", () => {
-    const lines = ["5d", ...Array.from({ length: 18 }, (_, i) => i + 2)]
+    const lines = ["5d", "5e", ...Array.from({ length: 18 }, (_, i) => i + 2)]
     assert.sameMembers([...new Set(admission.map(({ line }) => line))], lines)
     assert.isAtLeast(
       admission.filter(({ valid }) => !valid).length,
@@ -158,7 +161,19 @@ describe("spec/vectors/order.json", () => {
     )
   })
 
-  for (const { line, name, state, item, voucher, seen, timestamp, decision, inForce } of admission)
+  for (const {
+    line,
+    name,
+    state,
+    item,
+    voucher,
+    seen,
+    timestamp,
+    term,
+    decision,
+    inForce,
+    tenure,
+  } of admission)
     it(`line ${line}, ${decision}: ${name}`, () => {
       const given = voucher as "signed" | "none" | { readonly proven: Admission.Proven }
       const candidate: Admission.Candidate = {
@@ -166,10 +181,14 @@ describe("spec/vectors/order.json", () => {
         voucher: given === "signed" ? { signed: true } : given === "none" ? { none: true } : given,
         seen: (seen ?? undefined) as Admission.Candidate["seen"],
       }
-      const found = Admission.admit(logOf(state as State), candidate, timestamp)
+      const found = Admission.admit(logOf(state as State), candidate, timestamp, term)
       assert.strictEqual(Result.isSuccess(found) ? "admitted" : found.failure.reason, decision)
       if (inForce !== undefined)
         assert.deepStrictEqual(Result.getOrThrow(found).authority, inForce as Authority.InForce)
+      if (tenure !== undefined) {
+        const { term: next, scheduler } = Result.getOrThrow(found)
+        assert.deepStrictEqual({ term: next, scheduler }, tenure as Move.Tenure)
+      }
     })
 })
 

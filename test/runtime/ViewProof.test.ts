@@ -17,6 +17,7 @@ const state = {
     received: hash("received"),
     cron: hash("cron"),
     timers: hash("timers"),
+    scheduler: hash("scheduler"),
     authority: hash("authority"),
   },
   memory: { wasmPages: 90, root: hash("memory"), globals: Bytes.u64(7) },

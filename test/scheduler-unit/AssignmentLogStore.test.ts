@@ -78,6 +78,7 @@ describe("AssignmentLogStore", () => {
         })
         const readsOf = Effect.fnUntraced(function* (number: number, proofBytes: number) {
           const { assigned, states } = Sequencer.step(
+            Unsigned.id("Scheduler"),
             () => Admission.emptyLog,
             [
               {

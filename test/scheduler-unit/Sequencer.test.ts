@@ -38,6 +38,9 @@ const emitted = (source: string, target: Id.ProcessId, pair: number) => {
   return submission(message, { voucher: { proven }, proof: Bytes.fromText(`proof of ${pair}`) })
 }
 
+/** Whom the spawns of `Unsigned` name. */
+const own = Unsigned.id("Scheduler")
+
 /** What a scheduler does around the sequencer: looks up, steps, keeps. */
 const scheduler = () => {
   const states = new Map<Id.ProcessId, Admission.LogState>()
@@ -49,7 +52,7 @@ const scheduler = () => {
     states,
     step: (submissions: ReadonlyArray<Sequencer.Submission>, now = 0): Sequencer.Step => {
       const facts = submissions.map((one) => ({ ...one, seen: seen.get(key(one)) }))
-      const step = Sequencer.step((process) => states.get(process) ?? Admission.emptyLog, facts, now)
+      const step = Sequencer.step(own, (process) => states.get(process) ?? Admission.emptyLog, facts, now)
       for (const [process, state] of step.states) states.set(process, state)
       for (const one of step.assigned) {
         const { process, slot } = one.assignment

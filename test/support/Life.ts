@@ -73,11 +73,11 @@ export const make = (
       upgrade,
       root = true,
     } = given
-    const { referenced, drop, void: voided } = given
+    const { referenced, drop, void: voided, move } = given
     timestamp = at
     const head = Unsigned.hash(`${name} head ${slot}`)
     const item = slot === 0 ? spawn.item.bytes : itemOf(given)
-    const noted = { inadmissible, pair, cron, authority, upgrade, drop, void: voided }
+    const noted = { inadmissible, pair, cron, authority, move, upgrade, drop, void: voided }
     return { slot, timestamp, head, item, data: referenced, ...noted, root }
   }
   return {

@@ -23,6 +23,8 @@ export interface Line {
   readonly process: Id.ProcessId
   readonly item: Uint8Array
   readonly proof?: Uint8Array
+  /** 0 unless it is given. */
+  readonly term?: number
   /** That of the line before in the same log, and 1, unless it is given. */
   readonly timestamp?: number
   /** Changes the assignment after its head was made, so that the chain breaks there. */
@@ -42,7 +44,11 @@ const byHand = new Admission.Refused({ reason: "stopping", detail: "this log is 
 
 export const timestamp0 = 1_000
 
-export const make = (signer: Signer["Service"] = Caller.caller("small node").signer): LogBook => {
+/** `later` sign what has a term above 0, in order; where there are none, the first signs that too. */
+export const make = (
+  signer: Signer["Service"] = Caller.caller("small node").signer,
+  later: ReadonlyArray<Signer["Service"]> = [],
+): LogBook => {
   const logs = new Map<Id.ProcessId, Array<LogEntry>>()
   const batches: Array<CommittedBatch> = []
   const data = new Map<Id.Id, Uint8Array>()
@@ -51,12 +57,15 @@ export const make = (signer: Signer["Service"] = Caller.caller("small node").sig
   const logOf = (process: Id.ProcessId) => logs.get(process) ?? []
   const entries = (process: Id.ProcessId): ReadonlyArray<LogEntry> => [...logOf(process)]
 
-  const assign = ({ process, item, proof = Bytes.empty, timestamp, bend }: Line, index: number): LogEntry => {
+  const assign = (
+    { process, item, proof = Bytes.empty, term = 0, timestamp, bend }: Line,
+    index: number,
+  ): LogEntry => {
     const log = logOf(process)
     const last = log.at(-1)?.assignment
     const straight = Assignment.make({
       process,
-      term: 0,
+      term,
       slot: log.length,
       timestamp: timestamp ?? (last === undefined ? timestamp0 : last.timestamp + 1),
       entryHash: Assignment.entryHash(item, proof),
@@ -76,8 +85,9 @@ export const make = (signer: Signer["Service"] = Caller.caller("small node").sig
       previousRoot: batches.at(-1)?.link.root ?? new Uint8Array(32),
       root,
     }
-    const signature = Effect.runSync(Effect.orDie(signer.sign("heddle/batch/1", Batch.signingBytes(link))))
-    const signed = { ...link, signatureType: signer.type.number, owner: signer.owner, signature }
+    const by = later[(lines[0]?.term ?? 0) - 1] ?? signer
+    const signature = Effect.runSync(Effect.orDie(by.sign("heddle/batch/1", Batch.signingBytes(link))))
+    const signed = { ...link, signatureType: by.type.number, owner: by.owner, signature }
     batches.push({ link: signed, entries: made })
     feed.publish()
     return made

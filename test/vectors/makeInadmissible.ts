@@ -10,6 +10,7 @@ type Bytes = Reference.Bytes
 type Tags = ReadonlyArray<readonly [name: string, value: string]>
 
 interface Entry {
+  readonly term: number
   readonly timestamp: number
   readonly item: Bytes
   readonly proof: Bytes
@@ -50,15 +51,16 @@ const say = (name: string, data: string, target = process, tags: Tags = []) =>
     data: utf8(data),
   })
 
-const at = (timestamp: number, item: Bytes, proof = nothing): Entry => ({
+const at = (timestamp: number, item: Bytes, proof = nothing, term = 0): Entry => ({
+  term,
   timestamp: start + timestamp,
   item,
   proof,
 })
 
-const assignments = (entries: ReadonlyArray<Entry>, term = 0) => {
+const assignments = (entries: ReadonlyArray<Entry>) => {
   let previous = Log.zero32
-  return entries.map(({ timestamp, item, proof }, slot) => {
+  return entries.map(({ term, timestamp, item, proof }, slot) => {
     const made = { process, term, slot, timestamp, entryHash: Log.entryHash(item, proof), previous }
     previous = Log.head(made)
     return made
@@ -66,13 +68,14 @@ const assignments = (entries: ReadonlyArray<Entry>, term = 0) => {
 }
 
 /** A receipt of the last of some entries, alone in batch 7. */
-const receiptOf = (entries: ReadonlyArray<Entry>, by = key, context?: string, term?: number): Receipt =>
-  receipts(7, filler("root before", 32), [assignments(entries, term).at(-1)!], by, context)[0]!
+const receiptOf = (entries: ReadonlyArray<Entry>, by = key, context?: string): Receipt =>
+  receipts(7, filler("root before", 32), [assignments(entries).at(-1)!], by, context)[0]!
 
 const file = (receipt: Receipt, entries: ReadonlyArray<Entry>) => ({
-  format: "heddle/inadmissible/1",
+  format: "heddle/inadmissible/2",
   receipt: written(receipt),
-  entries: entries.map(({ timestamp, item, proof }) => ({
+  entries: entries.map(({ term, timestamp, item, proof }) => ({
+    term,
     timestamp,
     item: base64(item),
     proof: base64(proof),
@@ -93,6 +96,11 @@ export const inadmissible = () => {
     ["Action", "Authority"],
     ["Authority", address(key.owner)],
   ])
+  const theft = say("bob", "move", process, [
+    ["Action", "Scheduler"],
+    ["Scheduler", address(stranger.owner)],
+    ["Term", "1"],
+  ])
   const shown = (name: string, entries: ReadonlyArray<Entry>, reason: string) => ({
     name,
     file: file(receiptOf(entries), entries),
@@ -102,6 +110,17 @@ export const inadmissible = () => {
   const refused = (name: string, fails: string, made: object) => ({ name, file: made, fails, valid: false })
   const receipt = receiptOf(forged)
   const elsewhere = [at(0, spawnBy(stranger.owner)), ...forged.slice(1)]
+  const handOver = at(
+    1,
+    say("ada", "move", process, [
+      ["Action", "Scheduler"],
+      ["Scheduler", address(stranger.owner)],
+      ["Term", "1"],
+    ]),
+  )
+  const laterSpawn = [at(0, spawn, nothing, 1)]
+  const begins = [first, at(1, good, nothing, 1)]
+  const moved = [first, handOver, at(2, flip(say("ada", "forged"), -1), nothing, 1)]
   const late = [first, at(1, good), at(0, good)]
   return {
     comment:
@@ -133,6 +152,7 @@ export const inadmissible = () => {
       ),
       shown("emitted, without a proof", [...begun, at(2, emitted)], "no proof"),
       shown("cron, a ms early", [...begun, at(9_999, Log.cronItem(process, "10-seconds", 1))], "timer early"),
+      shown("move of somebody else", [...begun, at(2, theft)], "bad move"),
       shown("policy of somebody else", [...begun, at(2, policy)], "bad authority"),
       refused("slot that is admitted", "admissible", file(receiptOf(begun), begun)),
       refused("receipt of another slot", "chain", file(receiptOf(begun), forged)),
@@ -144,16 +164,18 @@ export const inadmissible = () => {
       ),
       refused("time that is another", "chain", file(receipt, [first, at(2, good), forged[2]!])),
       refused("time that goes back", "chain", file(receiptOf(late), late)),
-      refused("term that is not the log's", "no spawn", file(receiptOf(forged, key, undefined, 1), forged)),
+      refused("spawn of a later term", "no spawn", file(receiptOf(laterSpawn), laterSpawn)),
+      refused("term that nothing begins", "chain", file(receiptOf(begins), begins)),
+      refused("old scheduler after it moved", "other scheduler", file(receiptOf(moved), moved)),
       refused("no entries", "chain", file(receipt, [])),
       refused("head that does not follow", "receipt", file({ ...receipt, head: filler("head", 32) }, forged)),
       refused("signed for another use", "signature", file(receiptOf(forged, key, "heddle/item/1"), forged)),
       refused("signed by another scheduler", "other scheduler", file(receiptOf(forged, stranger), forged)),
       refused("spawn that is another's", "no spawn", file(receiptOf(elsewhere), elsewhere)),
       refused("first entry that is no spawn", "no spawn", file(receiptOf([at(0, good)]), [at(0, good)])),
-      refused("another format", "not a proof", { ...file(receipt, forged), format: "heddle/inadmissible/2" }),
+      refused("another format", "not a proof", { ...file(receipt, forged), format: "heddle/inadmissible/1" }),
       refused("a field besides", "not a proof", { ...file(receipt, forged), reason: "bad signature" }),
-      refused("no receipt", "not a proof", { format: "heddle/inadmissible/1", entries: [] }),
+      refused("no receipt", "not a proof", { format: "heddle/inadmissible/2", entries: [] }),
     ],
   }
 }

@@ -1,4 +1,5 @@
 /** The content of `spec/vectors/order.json`: chapter 03. */
+import { sha256 } from "@noble/hashes/sha2.js"
 import * as Reference from "./reference.ts"
 import * as Log from "./referenceLog.ts"
 
@@ -274,6 +275,24 @@ const admission = () => {
       },
       filler("signature", 64),
     )
+  const schedulerTag = spawnTags.find(([name]) => name === "Scheduler")![1]
+  const move = (tags: NonNullable<Reference.Fields["tags"]>, by = owner) =>
+    Reference.item(
+      {
+        type: 2,
+        owner: by,
+        anchor: filler("anchor", 32),
+        target: process,
+        ...message("Message", [["Action", "Scheduler"], ...tags]),
+      },
+      filler("signature", 64),
+    )
+  const to = (name: string, term: string) =>
+    [
+      ["Scheduler", unit(name)],
+      ["Term", term],
+    ] as const
+  const moved = { ...log, term: 1, scheduler: base64(sha256(filler("other owner", 32))) }
   const ab = [
     ["Authority", unit("a")],
     ["Authority", unit("b")],
@@ -289,8 +308,17 @@ const admission = () => {
       voucher = "signed",
       seen = null,
       at = spawnedAt,
+      term,
       inForce,
-    }: { voucher?: unknown; seen?: string | null; at?: number; inForce?: object } = {},
+      tenure,
+    }: {
+      voucher?: unknown
+      seen?: string | null
+      at?: number
+      term?: number
+      inForce?: object
+      tenure?: object
+    } = {},
   ) => ({
     line,
     name,
@@ -300,7 +328,9 @@ const admission = () => {
     seen,
     timestamp: at,
     decision,
+    ...(term === undefined ? {} : { term }),
     ...(inForce === undefined ? {} : { inForce }),
+    ...(tenure === undefined ? {} : { tenure }),
     valid: decision === "admitted",
   })
 
@@ -328,6 +358,51 @@ const admission = () => {
       believe([...ab, ["Authority-Quorum", "3"]]),
     ),
     of("5d", "policy of a committee", "bad authority", log, believe([["Authority", "committee 3/5"]])),
+    of("5e", "hand-over by somebody else", "bad move", log, move(to("d", "1"), filler("another owner", 32))),
+    of("5e", "hand-over to nobody", "bad move", log, move([["Term", "1"]])),
+    of("5e", "hand-over without a term", "bad move", log, move([["Scheduler", unit("d")]])),
+    of("5e", "hand-over in the term that is", "bad move", log, move(to("d", "0"))),
+    of("5e", "hand-over that leaves a term out", "bad move", log, move(to("d", "2"))),
+    of(
+      "5e",
+      "hand-over to the scheduler that is",
+      "bad move",
+      log,
+      move([
+        ["Scheduler", schedulerTag],
+        ["Term", "1"],
+      ]),
+    ),
+    of(
+      "5e",
+      "takeover by the scheduler that is",
+      "bad move",
+      moved,
+      move(to("d", "2"), filler("other owner", 32)),
+      {
+        term: 2,
+      },
+    ),
+    of("5e", "takeover that leaves a term out", "bad move", log, move(to("d", "2")), { term: 2 }),
+    of("5e", "takeover of the term after the next", "bad move", log, move(to("d", "1")), { term: 2 }),
+    of("5e", "message in a term that nothing begins", "bad move", log, said, { term: 1 }),
+    of(6, "hand-over by the owner", "admitted", log, move(to("d", "1")), {
+      tenure: { term: 1, scheduler: unit("d") },
+    }),
+    of(
+      6,
+      "hand-over by the scheduler that is",
+      "admitted",
+      moved,
+      move(to("d", "2"), filler("other owner", 32)),
+      {
+        tenure: { term: 2, scheduler: unit("d") },
+      },
+    ),
+    of(6, "takeover by the owner", "admitted", log, move(to("d", "1")), {
+      term: 1,
+      tenure: { term: 1, scheduler: unit("d") },
+    }),
     of(6, "spawn that a key signed", "admitted", empty, spawn, {
       inForce: { units: [unit("a"), unit("b"), unit("c")], quorum: 2, since: 0 },
     }),
@@ -429,8 +504,8 @@ export const order = () => {
     comment:
       "Order (spec 03). `entries`: what is hashed, in hex, and the hashes. `receipts`: as JSON everywhere, the key is ML-DSA-44 " +
       "of `seed`; one that is not valid fails first at `fails`: the head, the path or the signature. `equivocations`: two of " +
-      "the valid receipts by name. `admission`: state, candidate, timestamp and decision by the line of 03 §4; `inForce`, whom the process " +
-      "believes after it. `authorities`: policies as metadata hashes them (04 §4).",
+      "the valid receipts by name. `admission`: state, candidate, timestamp and decision by the line of 03 §4; `term`, that of the " +
+      "assignment where it is not the log's; `inForce`, whom the process believes after it; `tenure`, who schedules it then. `authorities`: policies as metadata hashes them (04 §4).",
     secrets: { scheduler: hex(key.seed), "another scheduler": hex(stranger.seed) },
     entries: entries().map(({ item, proof, assignment }) => ({
       item: hex(item),
