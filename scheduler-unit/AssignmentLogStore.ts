@@ -22,7 +22,8 @@ import * as SignatureType from "../runtime/SignatureType.ts"
 import { Recent } from "../runtime/Recent.ts"
 import { type Put, putBytes, Store, type StoreFailed } from "../runtime/Store.ts"
 import * as Table from "../runtime/Table.ts"
-import { type Appended, AssignmentLog, type Seen } from "./AssignmentLog.ts"
+import * as Adoption from "./Adoption.ts"
+import { AssignmentLog, type BatchLeaves, type Foreign, type Given, type Seen } from "./AssignmentLog.ts"
 import * as Cron from "./Cron.ts"
 import type { CommittedBatch, LogEntry, ProcessHead } from "./SchedulerUnit.ts"
 
@@ -34,6 +35,8 @@ interface StoredEntry {
   readonly head: Uint8Array
   readonly batch: number
   readonly index: number
+  /** Whose the batch is, where it is foreign. */
+  readonly scheduler?: Uint8Array
   /** Item bytes before and after the owner, and the hash by which the owner is found. */
   readonly before: Uint8Array
   readonly owner: Uint8Array
@@ -47,22 +50,26 @@ interface StoredBatch extends Batch.SignedLink {
   readonly leaves?: ReadonlyArray<Uint8Array>
 }
 
+interface StoredForeign extends Batch.SignedLink {
+  readonly leaves: ReadonlyArray<Uint8Array>
+}
+
 /** A batch that somebody signed before: what is to be here of it, with all that stands in its tree. */
 export interface Restored {
   readonly link: Batch.SignedLink
-  /** `repeatKey` is unset where the entry was not admitted, since what is not admitted can come again. */
-  readonly entries: ReadonlyArray<
-    Omit<Appended, "repeatKey"> & { readonly repeatKey: Uint8Array | undefined }
-  >
+  readonly entries: ReadonlyArray<Given>
   /** Unset where all of its entries are here. */
   readonly leaves: ReadonlyArray<Uint8Array> | undefined
 }
+
+/** The same of any scheduler; unset where the batch is of the chain. */
+type Written = (Restored & { readonly scheduler: undefined }) | (Foreign & { readonly scheduler: Uint8Array })
 
 /** The log with what only a restore does to it. */
 export interface Log {
   readonly log: AssignmentLog["Service"]
   /**
-   * Puts batches into the log in one commit, in ascending order. `states` are those after the last of them. Where the
+   * Puts batches into the chain in one commit, in ascending order. `states` are those after the last of them. Where the
    * log is only to be read, nothing falls due in it.
    */
   readonly restore: (
@@ -88,6 +95,7 @@ interface StoredAuthority extends Pick<Authority.InForce, "since" | "quorum"> {
 
 const entries = Table.make<[process: Uint8Array, slot: number], StoredEntry>("assignment")
 const batches = Table.make<[number: number], StoredBatch>("batch")
+const foreign = Table.make<[scheduler: Uint8Array, number: number], StoredForeign>("foreign-batch")
 const owners = Table.make<[hash: Uint8Array], Uint8Array>("owner")
 const states = Table.make<[process: Uint8Array], StoredState & { readonly process: Uint8Array }>("log")
 const pairs = Table.make<[process: Uint8Array, source: Uint8Array], readonly [Uint8Array, number]>("pair")
@@ -132,15 +140,10 @@ export const open = Effect.gen(function* () {
     return stored && readEntry(process, slot, stored)
   }
 
-  const writeEntry = ({
-    assignment,
-    batch,
-    index,
-    item,
-    proof,
-    repeatKey,
-    contentHash,
-  }: Restored["entries"][number]): Array<Put> => {
+  const writeEntry = (
+    { assignment, batch, index, item, proof, repeatKey, contentHash }: Given,
+    scheduler: Uint8Array | undefined,
+  ): Array<Put> => {
     const { term, timestamp, entryHash, previous, head } = assignment
     const window = ownerWindow(item)
     const ownerBytes = item.subarray(window.from, window.to)
@@ -149,7 +152,8 @@ export const open = Effect.gen(function* () {
     const before = item.subarray(0, window.from)
     const after = item.subarray(window.to)
     const stored = { term, timestamp, entryHash, previous, head, batch, index, before, owner, after, proof }
-    const puts = [entries.put([process, assignment.slot], stored)]
+    const put = scheduler === undefined ? stored : { ...stored, scheduler }
+    const puts = [entries.put([process, assignment.slot], put)]
     if (repeatKey !== undefined)
       puts.push(seen.put([process, repeatKey], { slot: assignment.slot, contentHash }))
     if (!knownOwners.has(text)) puts.push(owners.put([owner], ownerBytes))
@@ -229,7 +233,8 @@ export const open = Effect.gen(function* () {
           ),
         )
 
-  const batchPut = ({ link, entries: of, leaves }: Restored): Put => {
+  const batchPut = ({ link, entries: of, leaves, scheduler }: Written): Put => {
+    if (scheduler !== undefined) return foreign.put([scheduler, link.number], { ...link, leaves })
     const places = of.map(({ assignment }) => [Id.toBytes(assignment.process), assignment.slot] as const)
     return batches.put([link.number], { ...link, places, ...(leaves === undefined ? {} : { leaves }) })
   }
@@ -250,12 +255,14 @@ export const open = Effect.gen(function* () {
   }
 
   const commit = (
-    restored: ReadonlyArray<Restored>,
+    written: ReadonlyArray<Written>,
     after: ReadonlyMap<Id.ProcessId, Admission.LogState>,
     isScheduled: (state: Admission.LogState) => boolean,
   ) => {
-    const appended = restored.flatMap((batch) => batch.entries)
-    const puts = [...restored.map(batchPut), ...appended.flatMap(writeEntry)]
+    const puts = written.flatMap((batch) => [
+      batchPut(batch),
+      ...batch.entries.flatMap((one) => writeEntry(one, batch.scheduler)),
+    ])
     for (const [process, next] of after) {
       const before = state(process)
       const key = Id.toBytes(process)
@@ -272,7 +279,7 @@ export const open = Effect.gen(function* () {
         newest = undefined
         for (const [process, next] of after) keep(process, next)
         if (knownOwners.size > Limit.ownersKnownMax) knownOwners.clear()
-        for (const { item } of appended) {
+        for (const { item } of written.flatMap((batch) => batch.entries)) {
           const window = ownerWindow(item)
           knownOwners.add(Address.of(item.subarray(window.from, window.to)).text)
         }
@@ -280,6 +287,9 @@ export const open = Effect.gen(function* () {
       }),
     )
   }
+
+  const readForeign = ({ leaves, ...link }: StoredForeign): BatchLeaves => ({ link, leaves })
+  const chained = (batch: Restored): Written => ({ ...batch, scheduler: undefined })
 
   const readBatch = ({ places, leaves: _, ...link }: StoredBatch) => ({
     link,
@@ -294,7 +304,11 @@ export const open = Effect.gen(function* () {
     },
     state,
     seen: (process, key) => seen.get(store, Id.toBytes(process), key),
-    entry,
+    entry: (process, slot) => {
+      const stored = entries.get(store, Id.toBytes(process), slot)
+      const by = stored?.scheduler
+      return stored && { ...readEntry(process, slot, stored), scheduler: by && Id.fromBytes(by) }
+    },
     entries: (process, from, limit) =>
       Array.from(entries.list(store, [Id.toBytes(process)], { from, limit }), (stored, i) =>
         readEntry(process, from + i, stored),
@@ -311,12 +325,20 @@ export const open = Effect.gen(function* () {
       const stored = batches.list(store, [], { from: number, limit: 1 })[0]
       return stored && readBatch(stored)
     },
-    leaves: (number) => {
+    leaves: (number, scheduler) => {
+      if (scheduler !== undefined) {
+        const found = foreign.get(store, Id.toBytes(scheduler), number)
+        return found && readForeign(found)
+      }
       const stored = batches.get(store, number)
       if (stored === undefined) return undefined
       const { link, entries: here } = readBatch(stored)
       const leaves = stored.leaves ?? here.map(({ assignment }) => Assignment.leafValue(assignment))
       return { link, leaves }
+    },
+    newestForeign: (scheduler) => {
+      const last = foreign.list(store, [Id.toBytes(scheduler)], { reverse: true, limit: 1 })[0]
+      return last && readForeign(last).link
     },
     processes: () =>
       Array.from(states.list(store, []), ({ process, nextSlot, timestamp }): ProcessHead => ({
@@ -339,15 +361,22 @@ export const open = Effect.gen(function* () {
       const batch: Restored = { link, entries: appended, leaves: undefined }
       const { text: own } = Address.of(link.owner)
       const isScheduled = ({ scheduler }: Admission.LogState) => scheduler === own
-      return Effect.map(commit([batch], after, isScheduled), (puts) => {
+      return Effect.map(commit([chained(batch)], after, isScheduled), (puts) => {
         newest = link
         if (putBytes(puts) <= Limit.recentCommitBytesMax) remember(batch)
       })
     },
+    adopt: (adopted, after) =>
+      Effect.suspend(() => {
+        const { batches: fresh, states: moved } = Adoption.fresh(state, adopted, after)
+        const written = fresh.map((batch) => ({ ...batch, scheduler: Address.of(batch.link.owner).bytes }))
+        return written.length === 0 ? Effect.void : Effect.asVoid(commit(written, moved, () => true))
+      }),
   })
   const opened: Log = {
     log,
-    restore: (restored, after, readOnly) => Effect.asVoid(commit(restored, after, () => !readOnly)),
+    restore: (restored, after, readOnly) =>
+      Effect.asVoid(commit(restored.map(chained), after, () => !readOnly)),
   }
   return opened
 })

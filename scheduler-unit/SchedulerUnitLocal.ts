@@ -36,7 +36,8 @@ import * as Process from "../runtime/Process.ts"
 import { Store } from "../runtime/Store.ts"
 import * as Upgrade from "../runtime/Upgrade.ts"
 import * as Void from "../runtime/Void.ts"
-import { type Appended, AssignmentLog } from "./AssignmentLog.ts"
+import { type Appended, AssignmentLog, type Placed } from "./AssignmentLog.ts"
+import * as Chain from "./Chain.ts"
 import * as Cron from "./Cron.ts"
 import * as Excerpt from "./Excerpt.ts"
 import * as HeldData from "./HeldData.ts"
@@ -54,12 +55,8 @@ interface Opened {
   readonly tree: Merkle.Tree
 }
 
-/** Its numbers are another scheduler's, and would be given twice. */
-const otherLog = new Refused({
-  reason: "other scheduler",
-  detail:
-    "the data folder holds the log of another scheduler; start the node with that one's key, or in a folder of its own",
-})
+/** `scheduler` is unset where the batch is of the chain. */
+const batchKey = (number: number, scheduler: Id.Address | undefined): string => `${scheduler ?? ""} ${number}`
 
 const refuse = (reason: Reason, detail: string) => Effect.fail(new Refused({ reason, detail }))
 
@@ -88,16 +85,16 @@ export const make = Effect.gen(function* () {
   const early = new Window<Deferred.Deferred<void>>()
 
   // Receipts open the same few batches, and a tree costs more than all that is read for one.
-  const opened = new Map<number, Opened>()
-  const open = (number: number): Opened => {
-    const found = opened.get(number)
+  const opened = new Map<string, Opened>()
+  const open = ({ batch, scheduler }: Placed): Opened => {
+    const found = opened.get(batchKey(batch, scheduler))
     if (found !== undefined) return found
-    const { link, leaves } = log.leaves(number)!
-    return keepOpen({ link, tree: Merkle.tree(leaves) })
+    const { link, leaves } = log.leaves(batch, scheduler)!
+    return keepOpen({ link, tree: Merkle.tree(leaves) }, scheduler)
   }
-  const keepOpen = (batch: Opened): Opened => {
+  const keepOpen = (batch: Opened, scheduler?: Id.Address): Opened => {
     if (opened.size >= Limit.batchTreesMax) opened.delete(opened.keys().next().value!)
-    opened.set(batch.link.number, batch)
+    opened.set(batchKey(batch.link.number, scheduler), batch)
     return batch
   }
 
@@ -172,8 +169,10 @@ export const make = Effect.gen(function* () {
     })
     const { assigned, answers, states } = Sequencer.step(signer.address, log.state, facts, now)
     const last = log.last()
-    const isOthers = last !== undefined && !Bytes.equal(last.owner, signer.owner)
-    const refusal = assigned.length === 0 ? undefined : isOthers ? otherLog : lease.refusal(now)
+    const refusal =
+      assigned.length === 0
+        ? undefined
+        : (Chain.refusal(signer.owner, last, log.newestForeign(signer.address)) ?? lease.refusal(now))
     if (refusal !== undefined)
       return answers.map((answer, i) => {
         const { message, seen } = facts[i]!
@@ -374,7 +373,7 @@ export const make = Effect.gen(function* () {
       Effect.suspend(() => {
         const entry = log.entry(process, slot)
         if (entry === undefined) return Effect.fail(new LogUnknown({ process, slot }))
-        const { link, tree } = open(entry.batch)
+        const { link, tree } = open(entry)
         return Effect.succeed(Batch.receipt(link, tree, entry.assignment, entry.index))
       }),
     log: (process, from, limit) =>

@@ -33,7 +33,7 @@ export const make = (
       Effect.suspend(() => {
         const entry = log.entry(process, slot)
         if (entry === undefined) return unknown(process, slot)
-        const { link, leaves } = log.leaves(entry.batch)!
+        const { link, leaves } = log.leaves(entry.batch, entry.scheduler)!
         return Effect.succeed(Batch.receipt(link, Merkle.tree(leaves), entry.assignment, entry.index))
       }),
     log: (process, from, limit) =>

@@ -1,6 +1,7 @@
 /** What every `AssignmentLog` must do, whatever keeps it. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as HashMap from "effect/HashMap"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
@@ -15,7 +16,7 @@ import * as Item from "../../runtime/Item.ts"
 import * as Message from "../../runtime/Message.ts"
 import * as OutboxItem from "../../runtime/OutboxItem.ts"
 import type { StoreFailed } from "../../runtime/Store.ts"
-import type { Appended, AssignmentLog } from "../../scheduler-unit/AssignmentLog.ts"
+import type { Appended, AssignmentLog, Foreign } from "../../scheduler-unit/AssignmentLog.ts"
 import type { LogEntry, ProcessHead } from "../../scheduler-unit/SchedulerUnit.ts"
 import * as Sequencer from "../../scheduler-unit/Sequencer.ts"
 import * as Emitted from "../support/Emitted.ts"
@@ -67,18 +68,21 @@ const cron = (process: Id.ProcessId, name: string, count: number): Sequencer.Sub
 
 const emptyRoot = new Uint8Array(32)
 
-/** Appends what the sequencer makes of submissions; gives the batch as it was appended. */
-const append = Effect.fnUntraced(function* (
-  log: Log,
+type Made = Omit<Foreign, "leaves"> & {
+  readonly entries: ReadonlyArray<Appended>
+  readonly states: ReadonlyMap<Id.ProcessId, Admission.LogState>
+}
+
+/** The batch that a scheduler makes of submissions, after its batch `last`. */
+const give = (
+  stateOf: Log["state"],
+  last: Batch.SignedLink | undefined,
   now: number,
   submissions: ReadonlyArray<Sequencer.Submission>,
-): Effect.fn.Return<
-  { readonly link: Batch.SignedLink; readonly entries: ReadonlyArray<Appended> },
-  StoreFailed
-> {
-  const { assigned, states } = Sequencer.step(own, log.state, submissions, now)
+  scheduler = "scheduler",
+): Made => {
+  const { assigned, states } = Sequencer.step(own, stateOf, submissions, now)
   assert.strictEqual(assigned.length, submissions.length)
-  const last = log.last()
   const number = (last?.number ?? -1) + 1
   const entries = assigned.map(({ submission, assignment }, index) => ({
     assignment,
@@ -94,12 +98,46 @@ const append = Effect.fnUntraced(function* (
     previousRoot: last?.root ?? emptyRoot,
     root: Batch.tree(entries.map(({ assignment }) => assignment)).root,
     signatureType: 1065,
-    owner,
-    signature: Unsigned.hash(`signature ${number}`),
+    owner: Unsigned.hash(scheduler),
+    signature: Unsigned.hash(`signature ${number} of ${scheduler}`),
   }
-  yield* log.append(link, entries, states)
-  return { link, entries }
+  return { link, entries, states }
+}
+
+/** Appends what the sequencer makes of submissions; gives the batch as it was appended. */
+const append = Effect.fnUntraced(function* (
+  log: Log,
+  now: number,
+  submissions: ReadonlyArray<Sequencer.Submission>,
+): Effect.fn.Return<Made, StoreFailed> {
+  const made = give(log.state, log.last(), now, submissions)
+  yield* log.append(made.link, made.entries, made.states)
+  return made
 })
+
+/** Batches of another scheduler, one for each list of submissions, and what a process has in them. */
+const elsewhere = (scheduler: string, ...batches: ReadonlyArray<ReadonlyArray<Sequencer.Submission>>) => {
+  const states = new Map<Id.ProcessId, Admission.LogState>()
+  let last: Batch.SignedLink | undefined
+  const made = batches.map((submissions, n) => {
+    const stateOf = (process: Id.ProcessId) => states.get(process) ?? Admission.emptyLog
+    const one = give(stateOf, last, 1_000 * n, submissions, scheduler)
+    for (const [process, state] of one.states) states.set(process, state)
+    last = one.link
+    return one
+  })
+  return {
+    address: Address.of(Unsigned.hash(scheduler)).text,
+    states: (...processes: ReadonlyArray<Id.ProcessId>) =>
+      new Map(processes.map((process) => [process, states.get(process)!])),
+    of: (...processes: ReadonlyArray<Id.ProcessId>): ReadonlyArray<Foreign> =>
+      made.map(({ link, entries }) => ({
+        link,
+        entries: entries.filter(({ assignment }) => processes.includes(assignment.process)),
+        leaves: entries.map(({ assignment }) => Assignment.leafValue(assignment)),
+      })),
+  }
+}
 
 /** Bytes as hexadecimal text, so that any two implementations' values compare. */
 const shown = (value: unknown): unknown => {
@@ -362,6 +400,131 @@ export const assignmentLogSuite = <E>(name: string, make: Effect.Effect<Bench, E
             [quick.process, 102_000],
             [slow.process, 3_601_000],
           ])
+        }),
+      ),
+    )
+
+    it.effect(
+      "has a process that came from another scheduler beside its own chain, and goes on with it",
+      () =>
+        run((bench, log) =>
+          Effect.gen(function* () {
+            yield* append(log, 1_000, [plain(bob)])
+            const cy = spawn("cy")
+            const other = elsewhere(
+              "another scheduler",
+              [plain(ada), plain(cy), say(ada, "one")],
+              [say(cy, "not moved")],
+              [say(ada, "two"), say(cy, "nor this")],
+            )
+            const moved = other.of(ada.process).filter(({ entries }) => entries.length > 0)
+            yield* log.adopt(moved, other.states(ada.process))
+            assert.deepEqual(
+              state(log.state(ada.process)),
+              state(other.states(ada.process).get(ada.process)!),
+            )
+            const own = yield* append(log, 3_000, [say(bob, "own"), say(ada, "three")])
+            const entries = [...moved.flatMap((batch) => batch.entries), own.entries[1]!]
+            for (const opened of [log, yield* bench.open]) {
+              // The chain is as it would be without it.
+              assert.deepEqual(link(opened.last()!), link(own.link))
+              assert.strictEqual(opened.last()!.number, 1)
+              assert.deepEqual(opened.batch(1)!.entries.map(entry), own.entries.map(entry))
+              assert.strictEqual(opened.batch(2), undefined)
+              assert.strictEqual(opened.batchFrom(2), undefined)
+              // The log is one, whoever gave the slot; equal batch numbers are two batches.
+              assert.deepEqual(opened.entries(ada.process, 0, 10).map(entry), entries.map(entry))
+              const places = entries.map((_, slot) => opened.entry(ada.process, slot)!)
+              assert.deepStrictEqual(
+                places.map(({ scheduler, batch }) => [scheduler, batch]),
+                [
+                  [other.address, 0],
+                  [other.address, 0],
+                  [other.address, 2],
+                  [undefined, 1],
+                ],
+              )
+              for (const place of places) {
+                const { link: of, leaves } = opened.leaves(place.batch, place.scheduler)!
+                assert.deepEqual(shown(Merkle.root(leaves)), shown(of.root))
+                assert.deepEqual(shown(leaves[place.index]), shown(Assignment.leafValue(place.assignment)))
+              }
+              assert.deepEqual(shown(opened.leaves(0)!.link.owner), shown(Unsigned.hash("scheduler")))
+              assert.strictEqual(opened.leaves(1, other.address), undefined, "nothing of it is here")
+              // A repeat of what had its slot elsewhere is one here.
+              assert.strictEqual(opened.seen(ada.process, Message.repeatKey(ada))?.slot, 0)
+              assert.strictEqual(opened.state(cy.process).nextSlot, 0)
+              assert.deepStrictEqual(
+                new Set(opened.processes().map(({ process }) => process)),
+                new Set([ada.process, bob.process]),
+              )
+              assert.deepEqual(link(opened.newestForeign(other.address)!), link(moved[1]!.link))
+              assert.strictEqual(opened.newestForeign(Unsigned.id("nobody")), undefined)
+            }
+          }),
+        ),
+    )
+
+    it.effect("takes over whole or not at all, once, and never back to where it was handed over", () =>
+      run((bench, log) =>
+        Effect.gen(function* () {
+          const ticking = spawn("ticking", "10-seconds")
+          const other = elsewhere("another scheduler", [plain(ticking)], [say(ticking, "one")])
+          const [moved, after] = [other.of(ticking.process), other.states(ticking.process)]
+          bench.fail(1)
+          assert.strictEqual((yield* Effect.flip(log.adopt(moved, after)))._tag, "StoreFailed")
+          assert.deepEqual(state(log.state(ticking.process)), state(Admission.emptyLog))
+          assert.strictEqual(log.newestForeign(other.address), undefined)
+          yield* log.adopt(moved, after)
+          assert.deepStrictEqual(log.cronDue(10), [{ process: ticking.process, at: 10_000 }])
+          yield* append(log, 12_000, [cron(ticking.process, "10-seconds", 1)])
+          const held = () => [
+            state(log.state(ticking.process)),
+            log.entries(ticking.process, 0, 10).map(entry),
+            log.cronDue(10),
+          ]
+          const before = held()
+          yield* log.adopt(moved, after)
+          assert.deepEqual(held(), before)
+          const gap = yield* Effect.exit(
+            log.adopt(
+              elsewhere("x", [plain(ada)], [say(ada, "1")])
+                .of(ada.process)
+                .slice(1),
+              new Map(),
+            ),
+          )
+          assert.isTrue(Exit.hasDies(gap))
+          assert.deepEqual(state(log.state(ada.process)), state(Admission.emptyLog))
+        }),
+      ),
+    )
+
+    it.effect("can have a process of which some slots are its own, and those between another's", () =>
+      run((bench, log) =>
+        Effect.gen(function* () {
+          const first = yield* append(log, 0, [plain(ada)])
+          const there = give(log.state, undefined, 1, [say(ada, "there")], "another scheduler")
+          const leaves = there.entries.map(({ assignment }) => Assignment.leafValue(assignment))
+          yield* log.adopt(
+            [
+              { link: first.link, entries: first.entries, leaves: [] },
+              { ...there, leaves },
+            ],
+            there.states,
+          )
+          yield* append(log, 2, [say(ada, "back")])
+          for (const opened of [log, yield* bench.open]) {
+            const places = [0, 1, 2].map((slot) => opened.entry(ada.process, slot)!)
+            assert.deepStrictEqual(
+              places.map(({ scheduler, batch }) => [scheduler !== undefined, batch]),
+              [
+                [false, 0],
+                [true, 0],
+                [false, 1],
+              ],
+            )
+          }
         }),
       ),
     )
