@@ -23,7 +23,7 @@ import { Store, type StoreFailed } from "../runtime/Store.ts"
 import * as ViewProof from "../runtime/ViewProof.ts"
 import * as Waiters from "../runtime/Waiters.ts"
 import { Intake } from "../scheduler-unit/Intake.ts"
-import { type LogEntry, SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
+import { SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
 import { ComputeUnit, ComputeUnknown, type Query, type Turn } from "./ComputeUnit.ts"
 import * as EngineStore from "./EngineStore.ts"
 import * as Followed from "./Followed.ts"
@@ -242,10 +242,11 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () 
   })
 
   /** Takes entries of one scheduler batch of one process. */
-  const enqueue = (process: Id.ProcessId, entries: ReadonlyArray<LogEntry>) =>
+  const enqueue = (group: Run.Group) =>
     Effect.suspend(() => {
+      const { process } = group[0]!.assignment
       const of = find(process)
-      const fresh = entries.filter(({ assignment }) => assignment.slot >= of.nextSlot)
+      const fresh = group.filter(({ assignment }) => assignment.slot >= of.nextSlot)
       if (fresh.length > 0) of.nextSlot = fresh.at(-1)!.assignment.slot + 1
       if (of.parked !== undefined) computed(process, of.nextSlot)
       if (fresh.length === 0 || of.parked !== undefined) return Effect.sync(() => onIdle(of))
@@ -256,13 +257,6 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () 
       return lanes.add(of)
     })
 
-  const enqueueAll = (entries: ReadonlyArray<LogEntry>) => {
-    const groups = Map.groupBy(entries, ({ assignment, batch }) => `${assignment.process} ${batch}`)
-    return Effect.forEach(groups.values(), (group) => enqueue(group[0]!.assignment.process, group), {
-      discard: true,
-    })
-  }
-
   // What one node says to itself needs no proof against it.
   const sightings = scheduler.address === signer.address ? undefined : Sightings.make(store)
   yield* Following.make({
@@ -270,7 +264,8 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () 
     scheduler,
     sightings,
     nextSlotOf,
-    enqueue: enqueueAll,
+    expected: (process) => find(process).nextSlot,
+    enqueue: (groups) => Effect.forEach(groups, enqueue, { discard: true }),
     room,
     park: (process, why) => Effect.suspend(() => park(find(process), why)),
   })

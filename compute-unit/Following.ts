@@ -11,7 +11,13 @@ import type * as Batch from "../runtime/Batch.ts"
 import type * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
 import type { Store } from "../runtime/Store.ts"
-import type { CommittedBatch, LogEntry, SchedulerUnit } from "../scheduler-unit/SchedulerUnit.ts"
+import {
+  type CommittedBatch,
+  type LogEntry,
+  LogUnknown,
+  type SchedulerUnit,
+} from "../scheduler-unit/SchedulerUnit.ts"
+import * as Run from "./Run.ts"
 import * as Sightings from "./Sightings.ts"
 
 export interface Options {
@@ -19,9 +25,11 @@ export interface Options {
   readonly scheduler: SchedulerUnit["Service"]
   /** Unset where the scheduler is the unit's own node. */
   readonly sightings: Sightings.Sightings | undefined
+  /** First slot that is not computed. */
   readonly nextSlotOf: (process: Id.ProcessId) => number
-  /** Takes entries, by process and whole batches. */
-  readonly enqueue: (entries: ReadonlyArray<LogEntry>) => Effect.Effect<void>
+  /** First slot that was not taken of a process of which some is taken next. */
+  readonly expected: (process: Id.ProcessId) => number
+  readonly enqueue: (groups: ReadonlyArray<Run.Group>) => Effect.Effect<void>
   /** Closed while as much waits as may. */
   readonly room: Latch.Latch
   readonly park: (process: Id.ProcessId, why: string) => Effect.Effect<void>
@@ -29,7 +37,7 @@ export interface Options {
 
 /** Runs for as long as its scope lives. */
 export const make = Effect.fnUntraced(function* (options: Options) {
-  const { store, scheduler, sightings, nextSlotOf, enqueue, room, park } = options
+  const { store, scheduler, sightings, nextSlotOf, expected, enqueue, room, park } = options
 
   /** Writes down what was signed, and parks what it contradicts; the entries wait for it. */
   const sight = Effect.fnUntraced(function* (receipts: ReadonlyArray<Batch.Receipt>) {
@@ -57,31 +65,30 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         )
   }
 
-  /** What was assigned and not computed when the node stopped. A page may cut a batch: its part waits for the rest. */
-  const catchUp = Effect.fnUntraced(function* (process: Id.ProcessId, nextSlot: number) {
-    let rest: ReadonlyArray<LogEntry> = []
-    for (let from = nextSlotOf(process); from < nextSlot;) {
+  /** Reads a log up to a slot that begins a batch. A page may cut a batch: its part waits for the rest. */
+  const read = Effect.fnUntraced(function* (process: Id.ProcessId, first: number, nextSlot: number) {
+    let rest: Run.Group = []
+    for (let from = first; from < nextSlot;) {
       const page = yield* scheduler.log(process, from, Limit.logPageMax)
+      if (page.length === 0) return yield* new LogUnknown({ process, slot: from })
       yield* sightPage(process, page)
-      const entries = [...rest, ...page]
       from += page.length
-      const cut = from < nextSlot ? entries.at(-1)!.batch : undefined
-      // What came since `processes` was asked comes again with its whole batch.
-      yield* enqueue(entries.filter(({ assignment, batch }) => batch !== cut && assignment.slot < nextSlot))
+      // What came since its end was asked comes again with its whole batch.
+      const groups = Run.groupsOf([...rest, ...page].filter(({ assignment: { slot } }) => slot < nextSlot))
+      rest = from < nextSlot ? (groups.at(-1) ?? []) : []
+      yield* enqueue(from < nextSlot ? groups.slice(0, -1) : groups)
       yield* room.await
-      rest = entries.filter(({ batch }) => batch === cut)
     }
   })
+  /** One that is not there after all holds up no other. */
+  const catchUp = (process: Id.ProcessId, first: number, nextSlot: number) =>
+    Effect.catchTag(read(process, first, nextSlot), "LogUnknown", ({ message }) => Effect.logWarning(message))
+
+  /** What was assigned and not computed when the node stopped. */
   const catchUpAll = Effect.flatMap(scheduler.processes, (heads) =>
-    Effect.forEach(
-      heads,
-      ({ process, nextSlot }) =>
-        // One that is not there after all holds up no other.
-        Effect.catchTag(catchUp(process, nextSlot), "LogUnknown", ({ message }) =>
-          Effect.logWarning(message),
-        ),
-      { discard: true },
-    ),
+    Effect.forEach(heads, ({ process, nextSlot }) => catchUp(process, nextSlotOf(process), nextSlot), {
+      discard: true,
+    }),
   )
 
   let nextBatch = yield* scheduler.nextBatch
@@ -93,7 +100,14 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           entries.map(({ assignment }) => assignment),
         ),
       )
-    yield* enqueue(entries)
+    const groups = Run.groupsOf(entries)
+    for (const [first] of groups) {
+      const { process, slot } = first!.assignment
+      const from = expected(process)
+      // A process that came from another scheduler: of its slots before, no batch of this one has anything.
+      if (from < slot) yield* catchUp(process, from, slot)
+    }
+    yield* enqueue(groups)
     nextBatch = link.number + 1
     yield* room.await
   })

@@ -14,6 +14,12 @@ import type { Evaluated } from "./Sandbox.ts"
 
 export type Group = ReadonlyArray<LogEntry>
 
+/** Entries in groups. Two schedulers give equal batch numbers, but one process has them in two terms. */
+export const groupsOf = (entries: ReadonlyArray<LogEntry>): ReadonlyArray<Group> => {
+  const keyOf = ({ assignment: { process, term }, batch }: LogEntry) => `${process} ${term} ${batch}`
+  return [...Map.groupBy(entries, keyOf).values()]
+}
+
 export interface Run {
   readonly groups: ReadonlyArray<Group>
   /** How long it is held, neither attested nor failed, in ms. */
