@@ -35,6 +35,7 @@ import * as Replay from "./Replay.ts"
 import * as Residency from "./Residency.ts"
 import * as Run from "./Run.ts"
 import { type Entry, Sandbox, type SandboxLost } from "./Sandbox.ts"
+import * as SchedulerInForce from "./SchedulerInForce.ts"
 import * as Sightings from "./Sightings.ts"
 import * as SnapshotLog from "./SnapshotLog.ts"
 import * as TurnRunner from "./TurnRunner.ts"
@@ -52,6 +53,9 @@ export interface Waiting {
   /** Runs in a row that came to nothing. */
   readonly failures: number
 }
+
+const slotsIn = (groups: ReadonlyArray<Followed.Group>): number =>
+  groups.reduce((sum, { entries }) => sum + entries.length, 0)
 
 const turnKey = (process: Id.ProcessId, slot: number) => `${process} ${slot}`
 const replyKey = (process: Id.ProcessId, message: Id.Id) => `${process} ${message}`
@@ -146,8 +150,8 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () 
     }),
   })
 
-  const compute = Effect.fnUntraced(function* (of: Followed.Followed, groups: ReadonlyArray<Run.Group>) {
-    const entries = groups.flat()
+  const compute = Effect.fnUntraced(function* (of: Followed.Followed, groups: ReadonlyArray<Followed.Group>) {
+    const entries = groups.flatMap((group) => group.entries)
     const log = yield* residency.open(of)
     const examined = yield* Follower.examine(
       () => verifier,
@@ -156,7 +160,8 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () 
       entries,
       (key) => outcomes.seen(of.process, key),
     )
-    const ends = new Set(groups.map((group) => group.at(-1)!.assignment.slot))
+    SchedulerInForce.check(groups, examined)
+    const ends = new Set(groups.map((group) => group.entries.at(-1)!.assignment.slot))
     const ready = yield* Replay.entriesFor(store, examined, (slot) => ends.has(slot))
     const evaluated = yield* runTurns(of.process, ready)
     const from = outcomes.point(of.process)
@@ -172,12 +177,12 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () 
       of.parked = why
       parkWaiters.wake(of.process, why)
       computed(of.process, of.nextSlot)
-      wait(-of.pending.splice(0).flat().length)
+      wait(-slotsIn(of.pending.splice(0)))
       return Effect.logError(`process ${of.process} parked: ${why}`)
     })
 
   /** One run of a process; gives for how long it is to rest before the next, in ms. */
-  const run = Effect.fnUntraced(function* (of: Followed.Followed, groups: ReadonlyArray<Run.Group>) {
+  const run = Effect.fnUntraced(function* (of: Followed.Followed, groups: ReadonlyArray<Followed.Group>) {
     const giveUp = (why: string) =>
       Effect.as(groups.length === 1 ? park(of, why) : Effect.sync(() => void (of.groupsMax = 1)), 0)
     const stuck = (error: { readonly message: string }) => giveUp(error.message)
@@ -200,7 +205,7 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () 
       )
       .pipe(
         Effect.map(() => {
-          wait(-of.pending.splice(0, groups.length).flat().length)
+          wait(-slotsIn(of.pending.splice(0, groups.length)))
           of.faults = 0
           of.failures = 0
           return 0
@@ -232,7 +237,7 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () 
     }
     const { groups, heldMs } = Run.next(of, now)
     if (heldMs > 0 && parks({ reason: "clock", failures: of.failures })) {
-      const { slot } = groups[0]![0]!.assignment
+      const { slot } = groups[0]!.entries[0]!.assignment
       yield* park(of, `slot ${slot} is ${Math.ceil(heldMs / 1000)} s too far ahead of the clock here`)
       return yield* lanes.add(of)
     }
@@ -242,15 +247,15 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () 
   })
 
   /** Takes entries of one scheduler batch of one process. */
-  const enqueue = (group: Run.Group) =>
+  const enqueue = ({ entries, by }: Followed.Group) =>
     Effect.suspend(() => {
-      const { process } = group[0]!.assignment
+      const { process } = entries[0]!.assignment
       const of = find(process)
-      const fresh = group.filter(({ assignment }) => assignment.slot >= of.nextSlot)
+      const fresh = entries.filter(({ assignment }) => assignment.slot >= of.nextSlot)
       if (fresh.length > 0) of.nextSlot = fresh.at(-1)!.assignment.slot + 1
       if (of.parked !== undefined) computed(process, of.nextSlot)
       if (fresh.length === 0 || of.parked !== undefined) return Effect.sync(() => onIdle(of))
-      of.pending.push(fresh)
+      of.pending.push({ entries: fresh, by })
       wait(fresh.length)
       if (of.running) return Effect.void
       of.running = true
@@ -258,7 +263,8 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () 
     })
 
   // What one node says to itself needs no proof against it.
-  const sightings = scheduler.address === signer.address ? undefined : Sightings.make(store)
+  const sightings =
+    scheduler.address === signer.address ? undefined : Sightings.make(store, scheduler.address)
   yield* Following.make({
     store,
     scheduler,

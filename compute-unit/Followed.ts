@@ -10,10 +10,17 @@ import type * as Admission from "../runtime/Admission.ts"
 import type * as Id from "../runtime/Id.ts"
 import type { LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
 
+/** What one batch of a scheduler holds of a process. */
+export interface Group {
+  readonly entries: ReadonlyArray<LogEntry>
+  /** Whose signature stands over them; unset where the unit's own node says so. */
+  readonly by: Id.Address | undefined
+}
+
 export interface Followed {
   readonly process: Id.ProcessId
-  /** Entries to come, in groups of one scheduler batch each. */
-  readonly pending: Array<ReadonlyArray<LogEntry>>
+  /** Entries to come. */
+  readonly pending: Array<Group>
   /** First slot that is neither computed nor pending. */
   nextSlot: number
   /** Admission's state after the last slot computed; set while the process is open in the sandbox. */

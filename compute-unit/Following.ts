@@ -6,8 +6,10 @@ import * as Effect from "effect/Effect"
 import type * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import * as Address from "../runtime/Address.ts"
 import * as Backoff from "../runtime/Backoff.ts"
 import type * as Batch from "../runtime/Batch.ts"
+import * as Bytes from "../runtime/Bytes.ts"
 import type * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
 import type { Store } from "../runtime/Store.ts"
@@ -17,6 +19,7 @@ import {
   LogUnknown,
   type SchedulerUnit,
 } from "../scheduler-unit/SchedulerUnit.ts"
+import type { Group } from "./Followed.ts"
 import * as Run from "./Run.ts"
 import * as Sightings from "./Sightings.ts"
 
@@ -29,7 +32,7 @@ export interface Options {
   readonly nextSlotOf: (process: Id.ProcessId) => number
   /** First slot that was not taken of a process of which some is taken next. */
   readonly expected: (process: Id.ProcessId) => number
-  readonly enqueue: (groups: ReadonlyArray<Run.Group>) => Effect.Effect<void>
+  readonly enqueue: (groups: ReadonlyArray<Group>) => Effect.Effect<void>
   /** Closed while as much waits as may. */
   readonly room: Latch.Latch
   readonly park: (process: Id.ProcessId, why: string) => Effect.Effect<void>
@@ -52,31 +55,45 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     for (const { process, equivocation } of found) yield* park(process, Sightings.reason(equivocation))
   })
 
-  /** A log that is read is held against what was seen by the receipts of its ends. */
-  const sightPage = (process: Id.ProcessId, entries: ReadonlyArray<LogEntry>) => {
-    const ends = new Set([entries.at(0), entries.at(-1)].map((entry) => entry?.assignment.slot))
-    const slots = [...ends].filter((slot) => slot !== undefined)
-    return sightings === undefined
-      ? Effect.void
-      : Effect.flatMap(
-          // Of a slot that it shows and has no receipt of nothing can be proven.
-          Effect.forEach(slots, (slot) => Effect.option(scheduler.receipt(process, slot))),
-          (found) => sight(found.flatMap(Option.toArray)),
-        )
-  }
+  /**
+   * Whose signature stands over each entry of a page: the receipt of the last slot of a term speaks for all of that term
+   * before it. The receipts of the page's ends are held against what was seen.
+   */
+  const signersOf = Effect.fnUntraced(function* (process: Id.ProcessId, page: ReadonlyArray<LogEntry>) {
+    if (sightings === undefined) return () => undefined
+    const ends = page.filter(({ assignment: { term } }, i) => page[i + 1]?.assignment.term !== term)
+    const receipts = yield* Effect.forEach(ends, ({ assignment }) =>
+      scheduler.receipt(process, assignment.slot),
+    )
+    // Who signed the first is known by then; where it has none, there is less to hold against what was seen.
+    const first =
+      page[0] === ends[0]
+        ? Option.none()
+        : yield* Effect.option(scheduler.receipt(process, page[0]!.assignment.slot))
+    yield* sight([...Option.toArray(first), ...receipts])
+    const other = ends.findIndex((end, i) => !Bytes.equal(end.assignment.head, receipts[i]!.assignment.head))
+    if (other >= 0)
+      yield* park(process, `slot ${ends[other]!.assignment.slot}: its receipt is of another head`)
+    return ({ assignment: { slot } }: LogEntry) =>
+      Address.of(receipts[ends.findIndex((end) => slot <= end.assignment.slot)]!.link.owner).text
+  })
 
   /** Reads a log up to a slot that begins a batch. A page may cut a batch: its part waits for the rest. */
   const read = Effect.fnUntraced(function* (process: Id.ProcessId, first: number, nextSlot: number) {
-    let rest: Run.Group = []
+    let rest: Group | undefined
     for (let from = first; from < nextSlot;) {
       const page = yield* scheduler.log(process, from, Limit.logPageMax)
       if (page.length === 0) return yield* new LogUnknown({ process, slot: from })
-      yield* sightPage(process, page)
+      const signerOf = yield* signersOf(process, page)
       from += page.length
       // What came since its end was asked comes again with its whole batch.
-      const groups = Run.groupsOf([...rest, ...page].filter(({ assignment: { slot } }) => slot < nextSlot))
-      rest = from < nextSlot ? (groups.at(-1) ?? []) : []
-      yield* enqueue(from < nextSlot ? groups.slice(0, -1) : groups)
+      const fresh = page.filter(({ assignment: { slot } }) => slot < nextSlot)
+      const before: Group = rest ?? { entries: [], by: undefined }
+      const groups = Run.groupsOf([...before.entries, ...fresh], (entry) =>
+        entry === before.entries.at(-1) ? before.by : signerOf(entry),
+      )
+      rest = from < nextSlot ? groups.at(-1) : undefined
+      yield* enqueue(rest === undefined ? groups : groups.slice(0, -1))
       yield* room.await
     }
   })
@@ -100,9 +117,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           entries.map(({ assignment }) => assignment),
         ),
       )
-    const groups = Run.groupsOf(entries)
-    for (const [first] of groups) {
-      const { process, slot } = first!.assignment
+    const groups = Run.groupsOf(entries, () => (sightings === undefined ? undefined : scheduler.address))
+    for (const group of groups) {
+      const { process, slot } = group.entries[0]!.assignment
       const from = expected(process)
       // A process that came from another scheduler: of its slots before, no batch of this one has anything.
       if (from < slot) yield* catchUp(process, from, slot)

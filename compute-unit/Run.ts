@@ -7,17 +7,20 @@ import * as Bytes from "../runtime/Bytes.ts"
 import type * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
 import type { LogEntry } from "../scheduler-unit/SchedulerUnit.ts"
-import type { Followed } from "./Followed.ts"
+import type { Followed, Group } from "./Followed.ts"
 import type * as Follower from "./Follower.ts"
 import * as OutcomeLog from "./OutcomeLog.ts"
 import type { Evaluated } from "./Sandbox.ts"
 
-export type Group = ReadonlyArray<LogEntry>
-
 /** Entries in groups. Two schedulers give equal batch numbers, but one process has them in two terms. */
-export const groupsOf = (entries: ReadonlyArray<LogEntry>): ReadonlyArray<Group> => {
+export const groupsOf = (
+  entries: ReadonlyArray<LogEntry>,
+  signerOf: (entry: LogEntry) => Id.Address | undefined,
+): ReadonlyArray<Group> => {
   const keyOf = ({ assignment: { process, term }, batch }: LogEntry) => `${process} ${term} ${batch}`
-  return [...Map.groupBy(entries, keyOf).values()]
+  const groups = Map.groupBy(entries, keyOf).values()
+  // The head of the last of them commits to all before it.
+  return Array.from(groups, (group) => ({ entries: group, by: signerOf(group.at(-1)!) }))
 }
 
 export interface Run {
@@ -27,8 +30,8 @@ export interface Run {
 }
 
 /** How long this unit's clock has to go on before it is as near to the group's as clocks may differ, in ms. */
-const aheadMs = (group: Group, now: number): number =>
-  group.at(-1)!.assignment.timestamp - Limit.clockAheadMsMax - now
+const aheadMs = ({ entries }: Group, now: number): number =>
+  entries.at(-1)!.assignment.timestamp - Limit.clockAheadMsMax - now
 
 /** The next run of a process that has something pending. */
 export const next = ({ pending, groupsMax }: Followed, now: number): Run => {
@@ -36,7 +39,7 @@ export const next = ({ pending, groupsMax }: Followed, now: number): Run => {
   for (let turns = 0; groups.length < groupsMax && turns < Limit.turnsPerRunMax;) {
     const group = pending[groups.length]
     if (group === undefined || (groups.length > 0 && aheadMs(group, now) > 0)) break
-    turns += group.length
+    turns += group.entries.length
     groups.push(group)
   }
   return { groups, heldMs: Math.max(0, aheadMs(groups.at(-1)!, now)) }
@@ -52,11 +55,11 @@ export const attest = (
   evaluated: ReadonlyArray<Evaluated>,
 ): ReadonlyArray<OutcomeLog.Group> => {
   let [start, engine, at] = [from, engineBefore, 0]
-  return groups.map((group): OutcomeLog.Group => {
-    const { slot, head, term } = group.at(-1)!.assignment
-    const done = evaluated.slice(at, at + group.length)
-    const seen = examined.slice(at, at + group.length).map((one) => one.seen)
-    at += group.length
+  return groups.map(({ entries }): OutcomeLog.Group => {
+    const { slot, head, term } = entries.at(-1)!.assignment
+    const done = evaluated.slice(at, at + entries.length)
+    const seen = examined.slice(at, at + entries.length).map((one) => one.seen)
+    at += entries.length
     const last = done.at(-1)!
     const to = { slot, head, stateRoot: last.stateRoot! } // wanted of the last of each group
     const turns = done.map(({ outcome, trace }) => ({ outcome, trace }))

@@ -1,11 +1,13 @@
 /**
  * Sightings: what a compute unit has seen its scheduler sign, so that it notices when that signs something else (spec 03
  * §6). A receipt is kept of each slot, durably, before anything is made of it; whatever comes later for the same slot, the
- * one before or the one after, or for the same batch, is held against it.
+ * one before or the one after, or for the same batch, is held against it. What another scheduler signed, in whose time a log
+ * began, is held against what was seen of that one and not kept: anyone can make a key, and contradict himself with it.
  *
  *     seen:   slot 4, head A        slot 5, previous A, head B
  *     comes:  slot 6, previous C    two heads of slot 5, both signed: an equivocation
  */
+import * as Address from "../runtime/Address.ts"
 import * as Batch from "../runtime/Batch.ts"
 import * as Id from "../runtime/Id.ts"
 import type { Put, Store } from "../runtime/Store.ts"
@@ -27,8 +29,10 @@ interface StoredEquivocation {
   readonly equivocation: Batch.Equivocation
 }
 
-const links = Table.make<[number: number], StoredLink>("sighted-link")
-const receipts = Table.make<[process: Uint8Array, slot: number], StoredReceipt>("sighted-slot")
+const links = Table.make<[scheduler: Uint8Array, number: number], StoredLink>("sighted-link")
+const receipts = Table.make<[process: Uint8Array, scheduler: Uint8Array, slot: number], StoredReceipt>(
+  "sighted-slot",
+)
 const equivocations = Table.make<[process: Uint8Array], StoredEquivocation>("equivocation")
 
 export interface Found {
@@ -50,16 +54,17 @@ export interface Sightings {
   readonly equivocations: () => ReadonlyArray<Found>
 }
 
-export const make = (store: Store["Service"]): Sightings => {
-  const stored = (process: Id.ProcessId, slot: number): Batch.Receipt | undefined => {
-    const found = slot < 0 ? undefined : receipts.get(store, Id.toBytes(process), slot)
+/** Of a unit that follows `scheduler`. */
+export const make = (store: Store["Service"], scheduler: Id.Address): Sightings => {
+  const stored = (by: Uint8Array, process: Id.ProcessId, slot: number): Batch.Receipt | undefined => {
+    const found = slot < 0 ? undefined : receipts.get(store, Id.toBytes(process), by, slot)
     if (found === undefined) return undefined
     const { number, ...rest } = found
-    return { link: links.get(store, number)!.link, ...rest }
+    return { link: links.get(store, by, number)!.link, ...rest }
   }
-  const ofBatch = (number: number): Batch.Receipt | undefined => {
-    const found = links.get(store, number)
-    return found && stored(found.process, found.slot)
+  const ofBatch = (by: Uint8Array, number: number): Batch.Receipt | undefined => {
+    const found = links.get(store, by, number)
+    return found && stored(by, found.process, found.slot)
   }
   return {
     sight: (all) => {
@@ -67,16 +72,18 @@ export const make = (store: Store["Service"]): Sightings => {
       const found: Array<Found> = []
       const fresh = new Map<string, Batch.Receipt>()
       // One link stands behind many receipts: it is read, and written, once.
-      const batches = new Map<number, Batch.Receipt | undefined>()
-      const seenOf = (number: number) => {
-        if (!batches.has(number)) batches.set(number, ofBatch(number))
-        return batches.get(number)
+      const batches = new Map<string, Batch.Receipt | undefined>()
+      const seenOf = (by: Address.Address, number: number) => {
+        const key = `${by.text} ${number}`
+        if (!batches.has(key)) batches.set(key, ofBatch(by.bytes, number))
+        return batches.get(key)
       }
       for (const receipt of all) {
         const { link, ...rest } = receipt
         const { process, slot } = receipt.assignment
-        const seen = (at: number) => fresh.get(`${process} ${at}`) ?? stored(process, at)
-        const before = [seenOf(link.number), seen(slot), seen(slot - 1), seen(slot + 1)]
+        const by = Address.of(link.owner)
+        const seen = (at: number) => fresh.get(`${process} ${by.text} ${at}`) ?? stored(by.bytes, process, at)
+        const before = [seenOf(by, link.number), seen(slot), seen(slot - 1), seen(slot + 1)]
         const equivocation = before
           .map((one) => one && Batch.equivocation(one, receipt))
           .find((one) => one !== undefined)
@@ -85,13 +92,13 @@ export const make = (store: Store["Service"]): Sightings => {
           puts.push(equivocations.put([Id.toBytes(process)], { process, equivocation }))
           continue
         }
-        if (seen(slot) !== undefined) continue
-        fresh.set(`${process} ${slot}`, receipt)
-        if (seenOf(link.number) === undefined) {
-          batches.set(link.number, receipt)
-          puts.push(links.put([link.number], { link, process, slot }))
+        if (by.text !== scheduler || seen(slot) !== undefined) continue
+        fresh.set(`${process} ${by.text} ${slot}`, receipt)
+        if (seenOf(by, link.number) === undefined) {
+          batches.set(`${by.text} ${link.number}`, receipt)
+          puts.push(links.put([by.bytes, link.number], { link, process, slot }))
         }
-        puts.push(receipts.put([Id.toBytes(process), slot], { ...rest, number: link.number }))
+        puts.push(receipts.put([Id.toBytes(process), by.bytes, slot], { ...rest, number: link.number }))
       }
       return { puts, found }
     },

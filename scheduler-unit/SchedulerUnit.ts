@@ -80,7 +80,10 @@ export class SchedulerUnit extends Context.Service<
     readonly addData: (bytes: Uint8Array) => Effect.Effect<Id.Id, Admission.Refused>
     /** Bytes that messages refer to. Whoever reads them compares their hash. */
     readonly data: (hash: Id.Id) => Effect.Effect<Uint8Array | undefined>
-    /** The signed statement that a slot was given. */
+    /**
+     * The signed statement that a slot was given, of whoever gave it. Of one that comes from elsewhere it is checked that it
+     * holds and that its owner signed it; whether they were the scheduler in force there, who reads the log says.
+     */
     readonly receipt: (process: Id.ProcessId, slot: number) => Effect.Effect<Batch.Receipt, LogUnknown>
     /** At most `limit` slots from `from` on, in order; empty past the end. */
     readonly log: (

@@ -3,7 +3,8 @@
  * beyond what it signed: a batch is passed on once its link's signature, its previous root and the tree over its leaves
  * hold, a page of a log once a receipt speaks for its last slot and its heads lead there.
  *
- * That a slot was given is shown so; that it is admissible is for the compute unit to say. What no signature covers
+ * That a slot was given is shown so, by whoever signed its receipt: slots of a process that came from another scheduler have
+ * that one's. That it was theirs to give, and that it is admissible, is for the compute unit to say. What no signature covers
  * (`processes`, `knows`, `nextBatch`, `authority`, in which batch an entry of a log stands) says only where to look.
  */
 import * as Effect from "effect/Effect"
@@ -13,12 +14,13 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { Verifier } from "../identity/Verifier.ts"
 import { Refused } from "../runtime/Admission.ts"
+import * as Address from "../runtime/Address.ts"
 import * as Batch from "../runtime/Batch.ts"
 import * as Bytes from "../runtime/Bytes.ts"
 import * as DataReference from "../runtime/DataReference.ts"
 import * as Exchange from "../runtime/Exchange.ts"
 import * as Hash from "../runtime/Hash.ts"
-import * as Id from "../runtime/Id.ts"
+import type * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
 import { Network } from "../runtime/Network.ts"
 import * as SignatureType from "../runtime/SignatureType.ts"
@@ -46,10 +48,10 @@ export const make = Effect.fnUntraced(function* (address: Id.Address) {
   const verifier = yield* Verifier
   const peer: Exchange.Server = { network, address, protocol: SchedulerCalls.protocol }
 
-  /** Whether the scheduler signed a link. A verifier that has no time is asked again. */
+  /** Whether the owner of a link signed it. A verifier that has no time is asked again. */
   const signed = ({ signatureType, owner, signature, ...link }: Batch.SignedLink): Effect.Effect<boolean> => {
     const type = SignatureType.find(signatureType)
-    if (type === undefined || Id.fromBytes(Hash.sha256(owner)) !== address) return Effect.succeed(false)
+    if (type === undefined) return Effect.succeed(false)
     const verdict = Effect.suspend(() =>
       verifier.verify(type, owner, "heddle/batch/1", Batch.signingBytes(link), signature),
     )
@@ -62,7 +64,7 @@ export const make = Effect.fnUntraced(function* (address: Id.Address) {
       const { assignment, link } = receipt
       if (assignment.process !== process || assignment.slot !== slot) return "a receipt of another slot"
       if (!Batch.receiptHolds(receipt)) return "a receipt that does not open its batch"
-      return (yield* signed(link)) ? undefined : "a receipt that the scheduler did not sign"
+      return (yield* signed(link)) ? undefined : "a receipt that its owner did not sign"
     })
 
   const receipt = (process: Id.ProcessId, slot: number) =>
@@ -115,7 +117,8 @@ export const make = Effect.fnUntraced(function* (address: Id.Address) {
     if (entries.length === 0) return yield* fail("there is no entry in it")
     if (before !== undefined && !Bytes.equal(link.previousRoot, before))
       return yield* fail("it follows another root than that of the batch before")
-    if (!(yield* signed(link))) return yield* fail("the scheduler did not sign it as it came")
+    if (Address.of(link.owner).text !== address || !(yield* signed(link)))
+      return yield* fail("the scheduler did not sign it as it came")
     return batch
   })
 

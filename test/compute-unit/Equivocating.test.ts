@@ -5,7 +5,7 @@ import * as References from "effect/References"
 import * as Stream from "effect/Stream"
 import * as VerifierLocal from "../../identity/VerifierLocal.ts"
 import type * as Id from "../../runtime/Id.ts"
-import { LogUnknown, type SchedulerUnit } from "../../scheduler-unit/SchedulerUnit.ts"
+import type { SchedulerUnit } from "../../scheduler-unit/SchedulerUnit.ts"
 import * as Equivocation from "../../scheduler-unit/Equivocation.ts"
 import * as Caller from "../support/Caller.ts"
 import * as LogBook from "../support/LogBook.ts"
@@ -150,7 +150,6 @@ describe("a scheduler that signs two heads", () => {
       const { unit } = yield* UnitOver.make({
         ...service,
         processes: Effect.map(service.processes, (heads) => [ghost, ...heads]),
-        receipt: (of, slot) => Effect.fail(new LogUnknown({ process: of, slot })),
       })
       assert.strictEqual((yield* unit.turn(process, 2)).outcome.error, undefined)
       yield* say(books[0], process, "Add")

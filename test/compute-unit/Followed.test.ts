@@ -17,14 +17,14 @@ describe("a process that is followed", () => {
 
   it("goes on where something came before it rests", () => {
     const of = running()
-    of.pending.push([])
+    of.pending.push({ entries: [], by: undefined })
     expect(Followed.rests(of)).toBe(false)
     expect([of.running, of.groupsMax]).toEqual([true, 1])
   })
 
   it("rests where it is parked, whatever is pending", () => {
     const of = { ...running(), parked: "its log does not hold" }
-    of.pending.push([])
+    of.pending.push({ entries: [], by: undefined })
     expect(Followed.rests(of)).toBe(true)
     expect(of.running).toBe(false)
   })

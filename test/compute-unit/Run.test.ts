@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest"
+import type { Group } from "../../compute-unit/Followed.ts"
 import * as Run from "../../compute-unit/Run.ts"
 import * as Assignment from "../../runtime/Assignment.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
@@ -20,32 +21,35 @@ const entry = (process: string, slot: number, batch: number, term = 0): LogEntry
   proof: Bytes.empty,
 })
 
-const slots = (groups: ReadonlyArray<Run.Group>) =>
-  groups.map((group) => group.map(({ assignment: { slot } }) => slot))
+const groupsOf = (...entries: ReadonlyArray<LogEntry>) =>
+  Run.groupsOf(entries, ({ assignment: { slot } }) => id(`signer of ${slot}`))
+
+const slots = (groups: ReadonlyArray<Group>) =>
+  groups.map(({ entries }) => entries.map(({ assignment: { slot } }) => slot))
 
 describe("entries", () => {
   it("stand in groups of one process and one batch, in the order of its slots", () => {
-    const groups = Run.groupsOf([
+    const groups = groupsOf(
       entry("p", 3, 7),
       entry("q", 0, 7),
       entry("p", 4, 7),
       entry("p", 5, 8),
       entry("q", 1, 8),
-    ])
+    )
     expect(slots(groups)).toEqual([[3, 4], [0], [5], [1]])
   })
 
+  it("are signed as the last of their group is, whose head commits to those before it", () => {
+    const groups = groupsOf(entry("p", 3, 7), entry("p", 4, 7), entry("p", 5, 8))
+    expect(groups.map(({ by }) => by)).toEqual([id("signer of 4"), id("signer of 5")])
+  })
+
   it("of two schedulers are two groups, though their batches have one number", () => {
-    const groups = Run.groupsOf([
-      entry("p", 0, 5),
-      entry("p", 1, 5),
-      entry("p", 2, 5, 1),
-      entry("p", 3, 5, 1),
-    ])
+    const groups = groupsOf(entry("p", 0, 5), entry("p", 1, 5), entry("p", 2, 5, 1), entry("p", 3, 5, 1))
     expect(slots(groups)).toEqual([
       [0, 1],
       [2, 3],
     ])
-    expect(Run.groupsOf([])).toEqual([])
+    expect(groupsOf()).toEqual([])
   })
 })

@@ -1,9 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Sightings from "../../compute-unit/Sightings.ts"
+import type { Signer } from "../../identity/Signer.ts"
 import * as Assignment from "../../runtime/Assignment.ts"
 import * as Batch from "../../runtime/Batch.ts"
+import type { Store } from "../../runtime/Store.ts"
 import * as StoreMemory from "../../runtime/StoreMemory.ts"
+import * as Caller from "../support/Caller.ts"
 import * as LocalScheduler from "../support/LocalScheduler.ts"
 import { hash, id } from "../support/Unsigned.ts"
 
@@ -24,8 +27,15 @@ const chain = (fork = Infinity, process = id("process")): ReadonlyArray<Assignme
   return made
 }
 
-const batch = (number: number, ...assignments: ReadonlyArray<Assignment.Assignment>) => {
-  const { signer } = LocalScheduler
+const stranger = Caller.caller("another scheduler").signer
+
+const batch = (number: number, ...assignments: ReadonlyArray<Assignment.Assignment>) =>
+  batchOf(LocalScheduler.signer, number, ...assignments)
+const batchOf = (
+  signer: Signer["Service"],
+  number: number,
+  ...assignments: ReadonlyArray<Assignment.Assignment>
+) => {
   const { root } = Batch.tree(assignments)
   const link = { number, previousRoot: hash(`root ${number - 1}`), root }
   const signature = Effect.runSync(Effect.orDie(signer.sign("heddle/batch/1", Batch.signingBytes(link))))
@@ -40,12 +50,19 @@ const other = chain(Infinity, id("other"))
 /** What comes of batches one after the other, each in a unit that was started again. */
 const seen = (...batches: ReadonlyArray<ReadonlyArray<Batch.Receipt>>) => {
   const store = StoreMemory.make()
-  const found = batches.map((receipts) => {
-    const { puts, found: now } = Sightings.make(store).sight(receipts)
-    Effect.runSync(Effect.orDie(store.commit(puts)))
-    return now.map(({ process, equivocation }) => [process, equivocation.kind] as const)
-  })
-  return { found, kept: Sightings.make(store) }
+  const found = batches.map((receipts) => comes(store, receipts))
+  return { found, kept: Sightings.make(store, LocalScheduler.identity.address) }
+}
+
+/** What comes of a batch in a unit that follows a scheduler. */
+const comes = (
+  store: Store["Service"],
+  receipts: ReadonlyArray<Batch.Receipt>,
+  scheduler = LocalScheduler.identity.address,
+) => {
+  const { puts, found } = Sightings.make(store, scheduler).sight(receipts)
+  Effect.runSync(Effect.orDie(store.commit(puts)))
+  return found.map(({ process, equivocation }) => [process, equivocation.kind] as const)
 }
 
 describe("what a unit has seen its scheduler sign", () => {
@@ -98,5 +115,33 @@ describe("what a unit has seen its scheduler sign", () => {
       found.map(({ length }) => length),
       [0, 1, 0, 1],
     )
+  })
+
+  it("is another's where two schedulers sign: no equivocation of one with the other", () => {
+    const store = StoreMemory.make()
+    const [one, two] = [batch(0, ...honest.slice(0, 4)), batchOf(stranger, 0, ...forked.slice(0, 4))]
+    assert.deepStrictEqual(comes(store, one), [])
+    assert.deepStrictEqual(comes(store, two, stranger.address), [])
+    // Both are remembered, each beside equal slots and numbers of the other.
+    assert.deepStrictEqual(comes(store, batch(1, forked[3]!)), [[id("process"), "slot"]])
+    assert.deepStrictEqual(comes(store, batchOf(stranger, 1, honest[3]!), stranger.address), [
+      [id("process"), "slot"],
+    ])
+  })
+
+  it("is held against what the scheduler of before has signed, in whose time the log began", () => {
+    const store = StoreMemory.make()
+    comes(store, batch(0, ...honest.slice(0, 4)))
+    assert.deepStrictEqual(comes(store, batch(0, honest[3]!), stranger.address), [[id("process"), "batch"]])
+  })
+
+  it("accuses nobody by a key that it was not told to follow", () => {
+    const { found, kept } = seen(
+      batchOf(stranger, 0, ...honest.slice(0, 4)),
+      batchOf(stranger, 1, forked[3]!),
+      [...batchOf(stranger, 2, honest[4]!), ...batchOf(stranger, 3, forked[4]!)],
+    )
+    assert.deepStrictEqual(found.flat(), [])
+    assert.deepStrictEqual(kept.equivocations(), [])
   })
 })

@@ -5,9 +5,9 @@ import * as Fiber from "effect/Fiber"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as SignerLocal from "../../identity/SignerLocal.ts"
 import { Overloaded, Verifier } from "../../identity/Verifier.ts"
 import * as VerifierLocal from "../../identity/VerifierLocal.ts"
+import * as Address from "../../runtime/Address.ts"
 import * as Batch from "../../runtime/Batch.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import type * as Id from "../../runtime/Id.ts"
@@ -223,7 +223,7 @@ describe("what else a scheduler says", () => {
       const third = Effect.orDie(local.receipt(process, 2))
       const forged = Effect.map(third, (one) => ({
         ...one,
-        link: signedBy(SignerLocal.make(Caller.caller("other").identity), one.link),
+        link: { ...one.link, owner: Caller.caller("other").signer.owner },
       }))
       const moved = Effect.map(third, (one) => ({ ...one, index: 1 }))
       const reader = yield* readerOf({
@@ -260,6 +260,24 @@ describe("what else a scheduler says", () => {
         truth!.map(({ assignment }) => Bytes.toHex(assignment.head)),
       )
     }).pipe(quiet),
+  )
+
+  it.effect("is shown by whoever gave it: a log that another scheduler began", () =>
+    Effect.gen(function* () {
+      const { local, process } = yield* filled
+      const other = Caller.caller("another scheduler").signer
+      // Of a scheduler that took the process over, and has of it what the first one gave.
+      const reader = yield* readerOf({ ...local, address: other.address })
+      const entries = yield* reader.log(process, 0, 10)
+      assert.strictEqual(entries.length, 5)
+      for (const { assignment } of entries) {
+        const { link } = yield* reader.receipt(process, assignment.slot)
+        assert.strictEqual(Address.of(link.owner).text, local.address)
+      }
+      // Its own batches are its own alone.
+      const invalid = yield* Effect.flip(Stream.runDrain(reader.batches(0)))
+      assert.include(invalid.message, "did not sign it")
+    }),
   )
 
   it.effect("is fetched in pages where it is long in bytes, and is one answer", () =>

@@ -10,7 +10,7 @@ import * as Stream from "effect/Stream"
 import * as Assignment from "../../runtime/Assignment.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import type * as Id from "../../runtime/Id.ts"
-import type { LogEntry, SchedulerUnit } from "../../scheduler-unit/SchedulerUnit.ts"
+import { type LogEntry, LogUnknown, type SchedulerUnit } from "../../scheduler-unit/SchedulerUnit.ts"
 import * as Luck from "./Luck.ts"
 
 type Service = SchedulerUnit["Service"]
@@ -69,8 +69,18 @@ const allSlots = 100_000
 export const make = (honest: Service, lie: Lie, seed: number): Service => {
   const bent = (process: Id.ProcessId) =>
     Effect.map(honest.log(process, 0, allSlots), (entries) => bend(entries, lie, slotOf(seed, process)))
+  /** What it shows of a slot it says in its receipt too, under the link of the batch in which it is said to be. */
+  const receipt = Effect.fnUntraced(function* (process: Id.ProcessId, slot: number) {
+    const shown = (yield* bent(process))[slot]
+    if (shown === undefined) return yield* new LogUnknown({ process, slot })
+    const entries = yield* honest.log(process, 0, allSlots)
+    const { assignment } = entries.find(({ batch }) => batch === shown.batch)!
+    const given = yield* honest.receipt(process, assignment.slot)
+    return { ...given, assignment: shown.assignment }
+  })
   return {
     ...honest,
+    receipt,
     log: (process, from, limit) => Effect.map(bent(process), (entries) => entries.slice(from, from + limit)),
     processes: Effect.flatMap(honest.processes, (heads) =>
       Effect.forEach(heads, (head) =>
