@@ -249,7 +249,7 @@ export const run = Effect.fnUntraced(function* (options: Options) {
   const commitBefore = readOnly ? undefined : ArchiveQueue.restoredCommit(store)
   const kept = RestoreKept.make()
   const pace = RestorePace.make()
-  const still = SchedulerUnitStill.make(log, held, scheduler)
+  const still = SchedulerUnitStill.make({ store, log, held }, scheduler)
   const haveSnapshots = new Set(snapshotsFound.map(({ process }) => process))
   const rehearsal = yield* RestoreRehearsal.make({
     engines,

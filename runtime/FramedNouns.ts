@@ -10,7 +10,7 @@ import { StoreFailed } from "./Store.ts"
 const signed = { signatureType: Codec.u16, owner: Codec.block, signature: Codec.block }
 
 /** A leaf's place in a tree, and the way from it to the root. */
-const place = { index: Codec.u16, path: Codec.exactly(Codec.hash, Merkle.depth) }
+export const place = { index: Codec.u16, path: Codec.exactly(Codec.hash, Merkle.depth) }
 
 export const signature: Codec.Codec<Batch.Signed> = Codec.struct(signed)
 
@@ -24,8 +24,15 @@ export const assignment: Codec.Codec<Assignment.Assignment> = Codec.struct({
   head: Codec.hash,
 })
 
+export const link: Codec.Codec<Batch.SignedLink> = Codec.struct({
+  number: Codec.count,
+  previousRoot: Codec.hash,
+  root: Codec.hash,
+  ...signed,
+})
+
 export const receipt: Codec.Codec<Batch.Receipt> = Codec.struct({
-  link: Codec.struct({ number: Codec.count, previousRoot: Codec.hash, root: Codec.hash, ...signed }),
+  link,
   assignment,
   ...place,
 })

@@ -7,11 +7,18 @@
 import type * as Admission from "../runtime/Admission.ts"
 import * as Assignment from "../runtime/Assignment.ts"
 import * as Batch from "../runtime/Batch.ts"
+import * as Bytes from "../runtime/Bytes.ts"
 import * as Codec from "../runtime/Codec.ts"
 import * as Exchange from "../runtime/Exchange.ts"
 import * as FramedNouns from "../runtime/FramedNouns.ts"
 import * as Limit from "../runtime/Limit.ts"
-import { type Accepted, type CommittedBatch, type LogEntry, LogUnknown } from "./SchedulerUnit.ts"
+import {
+  type Accepted,
+  type CommittedBatch,
+  type LogEntry,
+  LogUnknown,
+  type Receipted,
+} from "./SchedulerUnit.ts"
 
 export const protocol = "/heddle/scheduler/1"
 
@@ -81,6 +88,33 @@ export const batch: Codec.Codec<CommittedBatch> = Codec.mapped(
   },
 )
 
+/** Each link stands there once, before the slots that were given under it. */
+const receiptedPage: Codec.Codec<ReadonlyArray<Receipted>> = Codec.mapped(
+  Codec.struct({
+    links: Codec.list(FramedNouns.link, Limit.answerPageMax),
+    slots: Codec.list(Codec.struct({ link: Codec.u16, given, ...FramedNouns.place }), Limit.answerPageMax),
+  }),
+  (page: ReadonlyArray<Receipted>) => {
+    const keyOf = ({ number, root }: Batch.SignedLink) => `${number} ${Bytes.toHex(root)}`
+    const links = new Map(page.map(({ receipt: { link } }) => [keyOf(link), link]))
+    const places = new Map(Array.from(links.keys(), (key, place) => [key, place]))
+    const slots = page.map(({ entry, receipt: { link, index, path } }) => ({
+      link: places.get(keyOf(link))!,
+      given: give(entry),
+      index,
+      path,
+    }))
+    return { links: [...links.values()], slots }
+  },
+  ({ links, slots }): ReadonlyArray<Receipted> =>
+    slots.map(({ link: at, given: fields, index, path }): Receipted => {
+      const link = links[at]
+      if (link === undefined) throw new RangeError(`there is no link ${at}`)
+      const entry = taken(fields, link.number, index)
+      return { entry, receipt: { link, assignment: entry.assignment, index, path } }
+    }),
+)
+
 const slotOf = Codec.struct({ process: Codec.id, slot: Codec.count })
 
 export const submit = Exchange.call(
@@ -134,6 +168,21 @@ export const authority = Exchange.call(
     logUnknown,
   ),
 )
+
+/** Who gives the next slot of a process. */
+export const tenure = Exchange.call(
+  10,
+  Codec.id,
+  Codec.result(Codec.struct({ term: Codec.count, scheduler: Codec.id }), logUnknown),
+)
+
+/** One slot at least, with its receipt; there is no answer while there is none. */
+export const slots = Exchange.call(
+  11,
+  Codec.struct({ process: Codec.id, from: Codec.count }),
+  Codec.result(receiptedPage, logUnknown),
+)
+export const module = Exchange.call(12, Codec.id, Codec.optional(Codec.block))
 
 /** Whether a key with this address has signed what stands in a log. */
 export const knows = Exchange.call(9, Codec.id, Codec.boolean)

@@ -11,6 +11,7 @@ import type * as Authority from "../runtime/Authority.ts"
 import type * as Batch from "../runtime/Batch.ts"
 import type * as Feed from "../runtime/Feed.ts"
 import type * as Id from "../runtime/Id.ts"
+import type * as Move from "../runtime/Move.ts"
 
 /** A message has its slot, durably. `repeat` says that it had it before. */
 export interface Accepted {
@@ -38,6 +39,12 @@ export interface LogEntry {
 export interface CommittedBatch {
   readonly link: Batch.SignedLink
   readonly entries: ReadonlyArray<LogEntry>
+}
+
+/** A slot with the signed statement that it was given. */
+export interface Receipted {
+  readonly entry: LogEntry
+  readonly receipt: Batch.Receipt
 }
 
 /** A process by the end of its log. */
@@ -93,6 +100,15 @@ export class SchedulerUnit extends Context.Service<
     ) => Effect.Effect<ReadonlyArray<LogEntry>, LogUnknown>
     /** Whom a process believes in the slot that comes next. */
     readonly authority: (process: Id.ProcessId) => Effect.Effect<Authority.InForce, LogUnknown>
+    /** Who gives the next slot of a process. */
+    readonly tenure: (process: Id.ProcessId) => Effect.Effect<Move.Tenure, LogUnknown>
+    /**
+     * Every slot of a process from one on, whoever gave it, then each new one; never ends. Of one that comes from elsewhere
+     * it is checked that its receipt holds and its owner signed it, and that it follows the one before.
+     */
+    readonly slots: (process: Id.ProcessId, from: number) => Stream.Stream<Receipted, LogUnknown>
+    /** Guest code of a module. Whoever reads it compares its id. */
+    readonly module: (id: Id.Id) => Effect.Effect<Uint8Array | undefined>
     readonly processes: Effect.Effect<ReadonlyArray<ProcessHead>>
     /** Whether a key with this address has signed what stands in a log here. */
     readonly knows: (address: Id.Address) => Effect.Effect<boolean>

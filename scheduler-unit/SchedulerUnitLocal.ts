@@ -27,7 +27,6 @@ import * as Gate from "../runtime/Gate.ts"
 import * as Hash from "../runtime/Hash.ts"
 import * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
-import * as Merkle from "../runtime/Merkle.ts"
 import * as Message from "../runtime/Message.ts"
 import * as Module from "../runtime/Module.ts"
 import * as OutboxItem from "../runtime/OutboxItem.ts"
@@ -36,27 +35,19 @@ import * as Process from "../runtime/Process.ts"
 import { Store } from "../runtime/Store.ts"
 import * as Upgrade from "../runtime/Upgrade.ts"
 import * as Void from "../runtime/Void.ts"
-import { type Appended, AssignmentLog, type Placed } from "./AssignmentLog.ts"
+import { type Appended, AssignmentLog } from "./AssignmentLog.ts"
 import * as Chain from "./Chain.ts"
 import * as Cron from "./Cron.ts"
 import * as Excerpt from "./Excerpt.ts"
 import * as HeldData from "./HeldData.ts"
 import * as Intake from "./Intake.ts"
 import { Lease } from "./Lease.ts"
-import { type Accepted, LogUnknown, SchedulerUnit } from "./SchedulerUnit.ts"
+import * as LogReader from "./LogReader.ts"
+import { type Accepted, SchedulerUnit } from "./SchedulerUnit.ts"
 import * as Sequencer from "./Sequencer.ts"
 import { Window } from "./Window.ts"
 
 const zeroRoot = new Uint8Array(Hash.length)
-
-/** A batch whose leaves can be opened. */
-interface Opened {
-  readonly link: Batch.SignedLink
-  readonly tree: Merkle.Tree
-}
-
-/** `scheduler` is unset where the batch is of the chain. */
-const batchKey = (number: number, scheduler: Id.Address | undefined): string => `${scheduler ?? ""} ${number}`
 
 const refuse = (reason: Reason, detail: string) => Effect.fail(new Refused({ reason, detail }))
 
@@ -81,22 +72,9 @@ export const make = Effect.gen(function* () {
   const intake = yield* Intake.Intake
   const uploads = Gate.make(Limit.uploadsInHandMax)
   const feed = Feed.make()
+  const reader = LogReader.make({ store, log, held, feed })
   const cronNews = yield* Queue.sliding<void>(1)
   const early = new Window<Deferred.Deferred<void>>()
-
-  // Receipts open the same few batches, and a tree costs more than all that is read for one.
-  const opened = new Map<string, Opened>()
-  const open = ({ batch, scheduler }: Placed): Opened => {
-    const found = opened.get(batchKey(batch, scheduler))
-    if (found !== undefined) return found
-    const { link, leaves } = log.leaves(batch, scheduler)!
-    return keepOpen({ link, tree: Merkle.tree(leaves) }, scheduler)
-  }
-  const keepOpen = (batch: Opened, scheduler?: Id.Address): Opened => {
-    if (opened.size >= Limit.batchTreesMax) opened.delete(opened.keys().next().value!)
-    opened.set(batchKey(batch.link.number, scheduler), batch)
-    return batch
-  }
 
   /** Those of messages of peers, until they have their slot. */
   const places = new WeakMap<Message.Message, Gate.Place>()
@@ -196,7 +174,7 @@ export const make = Effect.gen(function* () {
       const signed = { ...link, signatureType: signer.type.number, owner: signer.owner, signature }
       const kept = yield* held.keep(referencesOf(assigned.map(({ submission }) => submission)))
       yield* Effect.tapError(log.append(signed, entries, states), () => Effect.ignore(held.loosen(kept)))
-      keepOpen({ link: signed, tree })
+      reader.keepOpen({ link: signed, tree })
       for (const { submission, assignment } of assigned) {
         const place = places.get(submission.message)
         if (place !== undefined) intake.placed(place, assignment)
@@ -351,9 +329,6 @@ export const make = Effect.gen(function* () {
     Effect.forkScoped,
   )
 
-  const known = (process: Id.ProcessId, slot: number) =>
-    log.state(process).nextSlot > slot ? Effect.void : Effect.fail(new LogUnknown({ process, slot }))
-
   const addData = (bytes: Uint8Array): Effect.Effect<Id.Id, Refused> => {
     if (bytes.length === 0) return refuse("bad reference", "there are no bytes to refer to")
     if (bytes.length > Limit.referencedBytesMax)
@@ -364,33 +339,7 @@ export const make = Effect.gen(function* () {
     return added.pipe(Peer.within(uploads, "uploads"))
   }
 
-  return SchedulerUnit.of({
-    address: signer.address,
-    submit: submitFrom,
-    addData,
-    data: (hash) => Effect.sync(() => held.get(hash)),
-    receipt: (process, slot) =>
-      Effect.suspend(() => {
-        const entry = log.entry(process, slot)
-        if (entry === undefined) return Effect.fail(new LogUnknown({ process, slot }))
-        const { link, tree } = open(entry)
-        return Effect.succeed(Batch.receipt(link, tree, entry.assignment, entry.index))
-      }),
-    log: (process, from, limit) =>
-      Effect.map(known(process, 0), () => log.entries(process, from, Math.min(limit, Limit.logPageMax))),
-    authority: (process) =>
-      Effect.suspend(() => {
-        const { authority } = log.state(process)
-        return authority === undefined
-          ? Effect.fail(new LogUnknown({ process, slot: 0 }))
-          : Effect.succeed(authority)
-      }),
-    processes: Effect.sync(log.processes),
-    knows: (address) => Effect.sync(() => log.knows(address)),
-    nextBatch: Effect.sync(() => (log.last()?.number ?? -1) + 1),
-    batches: (from, options) =>
-      feed.follow(from, log.batchFrom, { ...options, numberOf: ({ link }) => link.number }),
-  })
+  return SchedulerUnit.of({ ...reader.shows, address: signer.address, submit: submitFrom, addData })
 })
 
 export const layer = Layer.effect(SchedulerUnit, make)

@@ -5,7 +5,7 @@
  *
  * That a slot was given is shown so, by whoever signed its receipt: slots of a process that came from another scheduler have
  * that one's. That it was theirs to give, and that it is admissible, is for the compute unit to say. What no signature covers
- * (`processes`, `knows`, `nextBatch`, `authority`, in which batch an entry of a log stands) says only where to look.
+ * (`processes`, `knows`, `nextBatch`, `authority`, `tenure`, in which batch an entry of a log stands) says only where to look.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -22,10 +22,17 @@ import * as Exchange from "../runtime/Exchange.ts"
 import * as Hash from "../runtime/Hash.ts"
 import type * as Id from "../runtime/Id.ts"
 import * as Limit from "../runtime/Limit.ts"
+import * as Module from "../runtime/Module.ts"
 import { Network } from "../runtime/Network.ts"
 import * as SignatureType from "../runtime/SignatureType.ts"
 import * as SchedulerCalls from "./SchedulerCalls.ts"
-import { BatchInvalid, type CommittedBatch, type LogEntry, SchedulerUnit } from "./SchedulerUnit.ts"
+import {
+  BatchInvalid,
+  type CommittedBatch,
+  type LogEntry,
+  type Receipted,
+  SchedulerUnit,
+} from "./SchedulerUnit.ts"
 
 const zeroRoot: Uint8Array = new Uint8Array(Hash.length)
 
@@ -144,6 +151,45 @@ export const make = Effect.fnUntraced(function* (address: Id.Address) {
       )
     })
 
+  const slotsFault = Effect.fnUntraced(function* (
+    process: Id.ProcessId,
+    from: number,
+    before: Uint8Array | undefined,
+    page: ReadonlyArray<Receipted>,
+  ) {
+    const [first] = page
+    if (first === undefined) return "an answer without a slot"
+    const entries = page.map(({ entry }) => entry)
+    const fault = chainFault(process, from, entries)
+    if (fault !== undefined) return fault
+    if (before !== undefined && !Bytes.equal(first.entry.assignment.previous, before))
+      return `slot ${from} of ${process} does not follow the one before it`
+    const links = new Set<Batch.SignedLink>()
+    for (const { receipt } of page) {
+      if (!Batch.receiptHolds(receipt)) return "a receipt that does not open its batch"
+      if (links.has(receipt.link)) continue
+      if (!(yield* signed(receipt.link))) return "a receipt that its owner did not sign"
+      links.add(receipt.link)
+    }
+    return undefined
+  })
+
+  const slots = (process: Id.ProcessId, first: number) =>
+    Stream.suspend(() => {
+      let before: Uint8Array | undefined
+      const nextSlots = (from: number) =>
+        Exchange.ask(peer, SchedulerCalls.slots, { process, from }, (answer) =>
+          Result.isFailure(answer) ? Effect.undefined : slotsFault(process, from, before, answer.success),
+        ).pipe(
+          Effect.flatMap(Effect.fromResult),
+          Effect.map((page) => {
+            before = page.at(-1)!.entry.assignment.head
+            return [page, from + page.length] as const
+          }),
+        )
+      return Stream.flatMap(Stream.unfold(first, nextSlots), Stream.fromIterable)
+    })
+
   const refused = (detail: string) => Effect.fail(new Refused({ reason: "too large", detail }))
   const tooLarge = (bytes: number, max: number) => refused(`${bytes} bytes; at most ${max} are allowed`)
 
@@ -176,6 +222,15 @@ export const make = Effect.fnUntraced(function* (address: Id.Address) {
     log: (process, from, limit) => log(process, from, Math.min(limit, Limit.logPageMax)),
     authority: (process) =>
       Effect.flatMap(Exchange.ask(peer, SchedulerCalls.authority, process), Effect.fromResult),
+    tenure: (process) =>
+      Effect.flatMap(Exchange.ask(peer, SchedulerCalls.tenure, process), Effect.fromResult),
+    slots,
+    module: (id) =>
+      Exchange.ask(peer, SchedulerCalls.module, id, (source) =>
+        Effect.succeed(
+          source === undefined || Module.id(source) === id ? undefined : `code that is not module ${id}`,
+        ),
+      ),
     processes: Exchange.ask(peer, SchedulerCalls.processes, undefined),
     knows: (of) => Exchange.ask(peer, SchedulerCalls.knows, of),
     nextBatch: Exchange.ask(peer, SchedulerCalls.nextBatch, undefined),

@@ -1,5 +1,6 @@
 /** SchedulerUnitServer: the calls of a scheduler unit for whoever asks over a network. */
 import * as Effect from "effect/Effect"
+import type * as Id from "../runtime/Id.ts"
 import { Network } from "../runtime/Network.ts"
 import * as Exchange from "../runtime/Exchange.ts"
 import * as Paging from "../runtime/Paging.ts"
@@ -25,6 +26,16 @@ export const make = Effect.gen(function* () {
     return { entries, last, more: entries.length < found.length }
   })
 
+  const newestSlot = (process: Id.ProcessId) =>
+    Effect.map(unit.processes, (all) => (all.find((one) => one.process === process)?.nextSlot ?? 0) - 1)
+  const slots = (process: Id.ProcessId, from: number) =>
+    Paging.page(
+      unit.slots(process, from),
+      newestSlot(process),
+      ({ entry }) => entry.assignment.slot,
+      ({ entry }) => entryBytes(entry),
+    )
+
   yield* Exchange.serve(network, SchedulerCalls.protocol, [
     answering(SchedulerCalls.submit, ({ item, proof }) => Effect.result(unit.submit(item, proof))),
     answering(SchedulerCalls.addData, (bytes) => Effect.result(unit.addData(bytes))),
@@ -33,6 +44,9 @@ export const make = Effect.gen(function* () {
     answering(SchedulerCalls.log, ({ process, from, limit }) => Effect.result(log([process, from, limit]))),
     answering(SchedulerCalls.processes, () => unit.processes),
     answering(SchedulerCalls.authority, (process) => Effect.result(unit.authority(process))),
+    answering(SchedulerCalls.tenure, (process) => Effect.result(unit.tenure(process))),
+    answering(SchedulerCalls.slots, ({ process, from }) => Effect.result(slots(process, from))),
+    answering(SchedulerCalls.module, unit.module),
     answering(SchedulerCalls.knows, unit.knows),
     answering(SchedulerCalls.nextBatch, () => unit.nextBatch),
     answering(SchedulerCalls.batches, (from) =>

@@ -5,13 +5,10 @@
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { Refused } from "../runtime/Admission.ts"
-import * as Batch from "../runtime/Batch.ts"
+import * as Feed from "../runtime/Feed.ts"
 import type * as Id from "../runtime/Id.ts"
-import * as Limit from "../runtime/Limit.ts"
-import * as Merkle from "../runtime/Merkle.ts"
-import type { AssignmentLog } from "./AssignmentLog.ts"
-import type { HeldData } from "./HeldData.ts"
-import { LogUnknown, SchedulerUnit } from "./SchedulerUnit.ts"
+import * as LogReader from "./LogReader.ts"
+import { SchedulerUnit } from "./SchedulerUnit.ts"
 
 const still = new Refused({
   reason: "stopping",
@@ -19,37 +16,14 @@ const still = new Refused({
 })
 
 export const make = (
-  log: AssignmentLog["Service"],
-  held: HeldData,
+  options: Omit<LogReader.Options, "feed">,
   address: Id.Address,
-): SchedulerUnit["Service"] => {
-  const unknown = (process: Id.ProcessId, slot: number) => Effect.fail(new LogUnknown({ process, slot }))
-  return SchedulerUnit.of({
+): SchedulerUnit["Service"] =>
+  SchedulerUnit.of({
+    ...LogReader.make({ ...options, feed: Feed.make() }).shows,
     address,
     submit: () => Effect.fail(still),
     addData: () => Effect.fail(still),
-    data: (hash) => Effect.sync(() => held.get(hash)),
-    receipt: (process, slot) =>
-      Effect.suspend(() => {
-        const entry = log.entry(process, slot)
-        if (entry === undefined) return unknown(process, slot)
-        const { link, leaves } = log.leaves(entry.batch, entry.scheduler)!
-        return Effect.succeed(Batch.receipt(link, Merkle.tree(leaves), entry.assignment, entry.index))
-      }),
-    log: (process, from, limit) =>
-      Effect.suspend(() =>
-        log.state(process).nextSlot === 0
-          ? unknown(process, 0)
-          : Effect.succeed(log.entries(process, from, Math.min(limit, Limit.logPageMax))),
-      ),
-    authority: (process) =>
-      Effect.suspend(() => {
-        const { authority } = log.state(process)
-        return authority === undefined ? unknown(process, 0) : Effect.succeed(authority)
-      }),
-    processes: Effect.sync(log.processes),
-    knows: (address) => Effect.sync(() => log.knows(address)),
-    nextBatch: Effect.sync(() => (log.last()?.number ?? -1) + 1),
+    // Who restores goes through the log as it is told to.
     batches: () => Stream.never,
   })
-}

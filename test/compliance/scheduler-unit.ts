@@ -10,6 +10,7 @@ import * as Bytes from "../../runtime/Bytes.ts"
 import * as DataReference from "../../runtime/DataReference.ts"
 import type * as Id from "../../runtime/Id.ts"
 import * as Limit from "../../runtime/Limit.ts"
+import * as Module from "../../runtime/Module.ts"
 import * as StoreMemory from "../../runtime/StoreMemory.ts"
 import type { SchedulerUnit } from "../../scheduler-unit/SchedulerUnit.ts"
 import { alike } from "../support/Alike.ts"
@@ -127,6 +128,52 @@ export const schedulerSuite = (
           assert.deepEqual(yield* local.authority(process), policy)
           const unknown = yield* Effect.flip(unit.authority(nobody))
           assert.deepInclude(unknown, { _tag: "LogUnknown", process: nobody })
+        }),
+      ),
+    )
+
+    it.effect("says who gives the next slot, also once that is another", () =>
+      run((unit) =>
+        Effect.gen(function* () {
+          const process = yield* spawned(unit)
+          const { address } = LocalScheduler.identity
+          assert.deepEqual(yield* unit.tenure(process), { term: 0, scheduler: address })
+          const tags = { Scheduler: nobody, Term: "1" }
+          yield* submit(unit, yield* Effect.promise(() => ada.message(process, "Scheduler", tags)))
+          assert.deepEqual(yield* unit.tenure(process), { term: 1, scheduler: nobody })
+          const later = yield* Effect.flip(submit(unit, yield* message(process)))
+          assert.deepInclude(later, { _tag: "Refused", reason: "other scheduler" })
+          const unknown = yield* Effect.flip(unit.tenure(nobody))
+          assert.deepInclude(unknown, { _tag: "LogUnknown", process: nobody })
+        }),
+      ),
+    )
+
+    it.effect("shows the slots of a process with their receipts, from any one on, those that come too", () =>
+      run((unit, local) =>
+        Effect.gen(function* () {
+          const process = yield* spawned(unit)
+          const other = yield* spawned(unit)
+          for (const _ of [1, 2, 3]) yield* submit(unit, yield* message(process))
+          const following = yield* Effect.forkChild(Stream.runCollect(Stream.take(unit.slots(process, 1), 5)))
+          yield* submit(unit, yield* message(other))
+          for (const _ of [4, 5]) yield* submit(unit, yield* message(process))
+          const found = Array.from(yield* Fiber.join(following))
+          assert.deepEqual(alike(found.map(({ entry }) => entry)), alike(yield* local.log(process, 1, 5)))
+          for (const [i, { receipt }] of found.entries())
+            assert.deepEqual(alike(receipt), alike(yield* local.receipt(process, i + 1)))
+          const unknown = yield* Effect.flip(Stream.runDrain(unit.slots(nobody, 0)))
+          assert.deepInclude(unknown, { _tag: "LogUnknown", process: nobody })
+        }),
+      ),
+    )
+
+    it.effect("has the code of the modules that its processes run", () =>
+      run((unit) =>
+        Effect.gen(function* () {
+          const source = (yield* unit.module(LocalScheduler.module))!
+          assert.strictEqual(Module.id(source), LocalScheduler.module)
+          assert.isUndefined(yield* unit.module(nobody))
         }),
       ),
     )

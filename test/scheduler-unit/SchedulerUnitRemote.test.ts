@@ -14,7 +14,7 @@ import type * as Id from "../../runtime/Id.ts"
 import { Network } from "../../runtime/Network.ts"
 import * as NetworkMemory from "../../runtime/NetworkMemory.ts"
 import * as StoreMemory from "../../runtime/StoreMemory.ts"
-import { type CommittedBatch, SchedulerUnit } from "../../scheduler-unit/SchedulerUnit.ts"
+import { type CommittedBatch, type Receipted, SchedulerUnit } from "../../scheduler-unit/SchedulerUnit.ts"
 import * as SchedulerUnitRemote from "../../scheduler-unit/SchedulerUnitRemote.ts"
 import * as SchedulerUnitServer from "../../scheduler-unit/SchedulerUnitServer.ts"
 import * as Caller from "../support/Caller.ts"
@@ -259,6 +259,49 @@ describe("what else a scheduler says", () => {
         entries.map(({ assignment }) => Bytes.toHex(assignment.head)),
         truth!.map(({ assignment }) => Bytes.toHex(assignment.head)),
       )
+    }).pipe(quiet),
+  )
+
+  it.effect("is asked for again until it is shown: slots with their receipts, and a module", () =>
+    Effect.gen(function* () {
+      const { local, process } = yield* filled
+      const truth = Array.from(yield* Stream.runCollect(Stream.take(local.slots(process, 0), 5)))
+      const other = Caller.caller("other").signer
+      const bent = (change: (one: Receipted) => Receipted) =>
+        truth.map((one, slot) => (slot === 2 ? change(one) : one))
+      const answers: Array<ReadonlyArray<Receipted>> = [
+        truth.filter((_, slot) => slot !== 2),
+        [truth[0]!, truth[2]!, truth[1]!, ...truth.slice(3)],
+        bent(({ entry, receipt }) => ({ entry, receipt: { ...receipt, index: 1 } })),
+        bent(({ entry, receipt }) => ({
+          entry,
+          receipt: { ...receipt, link: { ...receipt.link, owner: other.owner } },
+        })),
+        bent(({ entry, receipt }) => ({
+          receipt,
+          entry: { ...entry, item: entry.item.with(700, 1 ^ entry.item[700]!) },
+        })),
+      ]
+      let modules = 0
+      const reader = yield* readerOf({
+        ...local,
+        slots: (_, from) =>
+          Stream.suspend(() =>
+            Stream.concat(Stream.fromIterable((answers.shift() ?? truth).slice(from)), Stream.never),
+          ),
+        module: (of) =>
+          Effect.suspend(() =>
+            modules++ === 0 ? Effect.succeed(Bytes.fromText("other")) : local.module(of),
+          ),
+      })
+      yield* Line.timeGoesOn
+      const found = Array.from(yield* Stream.runCollect(Stream.take(reader.slots(process, 0), 5)))
+      const heads = (of: ReadonlyArray<Receipted>) =>
+        of.map(({ entry }) => Bytes.toHex(entry.assignment.head))
+      assert.deepStrictEqual([heads(found), answers.length], [heads(truth), 0])
+      assert.isTrue(found.every(({ receipt }) => Batch.receiptHolds(receipt)))
+      assert.isDefined(yield* reader.module(LocalScheduler.module))
+      assert.strictEqual(modules, 2)
     }).pipe(quiet),
   )
 

@@ -54,6 +54,11 @@ export const make = (line: Line, life: Life): Service => {
       request((service) => Effect.map(Stream.runHead(service.batches(number)), Option.getOrThrow), onBatch),
       (batch) => [batch, number + 1] as const,
     )
+  const nextSlot = (process: Id.ProcessId, slot: number) =>
+    Effect.map(
+      request((service) => Effect.map(Stream.runHead(service.slots(process, slot)), Option.getOrThrow)),
+      (one) => [one, slot + 1] as const,
+    )
   return {
     address,
     submit: (item, proof) => request((service) => service.submit(item, proof)),
@@ -62,6 +67,9 @@ export const make = (line: Line, life: Life): Service => {
     receipt: (process, slot) => request((service) => service.receipt(process, slot)),
     log: (process, from, limit) => request((service) => service.log(process, from, limit)),
     authority: (process) => request((service) => service.authority(process)),
+    tenure: (process) => request((service) => service.tenure(process)),
+    slots: (process, from) => Stream.unfold(from, (slot) => nextSlot(process, slot)),
+    module: (id) => request((service) => service.module(id)),
     processes: request((service) => service.processes),
     knows: (address) => request((service) => service.knows(address)),
     nextBatch: request((service) => service.nextBatch),

@@ -118,6 +118,13 @@ export const make = (
             : Effect.succeed(logOf(process).slice(from, from + Math.min(limit, Limit.logPageMax))),
         ),
       authority: (process) => Effect.fail(new LogUnknown({ process, slot: 0 })),
+      tenure: (process) => Effect.fail(new LogUnknown({ process, slot: 0 })),
+      slots: (process, from) =>
+        feed.follow(from, (slot) => {
+          const entry = logOf(process)[slot]
+          return entry && { entry, receipt: Effect.runSync(Effect.orDie(receipt(process, slot))) }
+        }),
+      module: () => Effect.undefined,
       processes: Effect.sync(() =>
         Array.from(logs, ([process, log]) => ({
           process,
