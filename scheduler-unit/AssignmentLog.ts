@@ -43,10 +43,10 @@ export interface Given extends LogEntry {
   readonly contentHash: Uint8Array
 }
 
-/** An entry with whose batch has it. */
+/** An entry with how its receipt is made. */
 export interface Placed extends LogEntry {
-  /** Unset where the batch is of the chain. */
-  readonly scheduler: Id.Address | undefined
+  /** Whose batch has it, and its way to the root there; unset where the batch is of the chain. */
+  readonly foreign: { readonly scheduler: Id.Address; readonly path: Batch.Receipt["path"] } | undefined
 }
 
 /** A batch as receipts open it. */
@@ -55,10 +55,8 @@ export interface BatchLeaves {
   readonly leaves: ReadonlyArray<Uint8Array>
 }
 
-/** A batch of another scheduler, and what is to be here of it. */
-export interface Foreign extends BatchLeaves {
-  readonly entries: ReadonlyArray<Given>
-}
+/** A slot that another scheduler gave, under the link that it signed. */
+export interface Foreign extends Given, Pick<Batch.Receipt, "link" | "path"> {}
 
 export class AssignmentLog extends Context.Service<
   AssignmentLog,
@@ -75,7 +73,9 @@ export class AssignmentLog extends Context.Service<
     /** The first batch of the chain from a number on: numbers of which nothing is here are passed over. */
     readonly batchFrom: (number: number) => CommittedBatch | undefined
     /** A batch with what stands in its tree, that of entries included which are not here. */
-    readonly leaves: (number: number, scheduler?: Id.Address) => BatchLeaves | undefined
+    readonly leaves: (number: number) => BatchLeaves | undefined
+    /** The link of a foreign batch. */
+    readonly foreignLink: (scheduler: Id.Address, number: number) => Batch.SignedLink | undefined
     /** The newest foreign batch that is of a scheduler: one of the chain's own key was signed elsewhere. */
     readonly newestForeign: (scheduler: Id.Address) => Batch.SignedLink | undefined
     readonly processes: () => ReadonlyArray<ProcessHead>
@@ -90,13 +90,14 @@ export class AssignmentLog extends Context.Service<
       states: ReadonlyMap<Id.ProcessId, Admission.LogState>,
     ) => Effect.Effect<void, StoreFailed>
     /**
-     * Takes over processes from other schedulers, in one commit: their entries, each process's in the order of its slots,
-     * and `states`, those after the last of them. Who calls it has verified all of it. Slots that are here stay as they
-     * are, so it can be said again. Durable on return.
+     * Takes in slots that other schedulers gave, in one commit: each process's in order, and `states`, those after the last
+     * of them. Who calls it has verified all of it. Slots that are here stay as they are, so it can be said again. Cron
+     * messages fall due where `own`, whose chain this is, gives the next slot. Durable on return.
      */
     readonly adopt: (
-      batches: ReadonlyArray<Foreign>,
+      slots: ReadonlyArray<Foreign>,
       states: ReadonlyMap<Id.ProcessId, Admission.LogState>,
+      own: Id.Address,
     ) => Effect.Effect<void, StoreFailed>
   }
 >()("heddle/AssignmentLog") {}

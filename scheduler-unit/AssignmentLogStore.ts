@@ -23,7 +23,7 @@ import { Recent } from "../runtime/Recent.ts"
 import { type Put, putBytes, Store, type StoreFailed } from "../runtime/Store.ts"
 import * as Table from "../runtime/Table.ts"
 import * as Adoption from "./Adoption.ts"
-import { AssignmentLog, type BatchLeaves, type Foreign, type Given, type Seen } from "./AssignmentLog.ts"
+import { AssignmentLog, type Given, type Seen } from "./AssignmentLog.ts"
 import * as Cron from "./Cron.ts"
 import type { CommittedBatch, LogEntry, ProcessHead } from "./SchedulerUnit.ts"
 
@@ -35,8 +35,8 @@ interface StoredEntry {
   readonly head: Uint8Array
   readonly batch: number
   readonly index: number
-  /** Whose the batch is, where it is foreign. */
-  readonly scheduler?: Uint8Array
+  /** Whose the batch is, where it is foreign, and the way to its root. */
+  readonly foreign?: { readonly scheduler: Uint8Array; readonly path: ReadonlyArray<Uint8Array> }
   /** Item bytes before and after the owner, and the hash by which the owner is found. */
   readonly before: Uint8Array
   readonly owner: Uint8Array
@@ -50,10 +50,6 @@ interface StoredBatch extends Batch.SignedLink {
   readonly leaves?: ReadonlyArray<Uint8Array>
 }
 
-interface StoredForeign extends Batch.SignedLink {
-  readonly leaves: ReadonlyArray<Uint8Array>
-}
-
 /** A batch that somebody signed before: what is to be here of it, with all that stands in its tree. */
 export interface Restored {
   readonly link: Batch.SignedLink
@@ -61,9 +57,6 @@ export interface Restored {
   /** Unset where all of its entries are here. */
   readonly leaves: ReadonlyArray<Uint8Array> | undefined
 }
-
-/** The same of any scheduler; unset where the batch is of the chain. */
-type Written = (Restored & { readonly scheduler: undefined }) | (Foreign & { readonly scheduler: Uint8Array })
 
 /** The log with what only a restore does to it. */
 export interface Log {
@@ -95,7 +88,7 @@ interface StoredAuthority extends Pick<Authority.InForce, "since" | "quorum"> {
 
 const entries = Table.make<[process: Uint8Array, slot: number], StoredEntry>("assignment")
 const batches = Table.make<[number: number], StoredBatch>("batch")
-const foreign = Table.make<[scheduler: Uint8Array, number: number], StoredForeign>("foreign-batch")
+const foreign = Table.make<[scheduler: Uint8Array, number: number], Batch.SignedLink>("foreign-batch")
 const owners = Table.make<[hash: Uint8Array], Uint8Array>("owner")
 const states = Table.make<[process: Uint8Array], StoredState & { readonly process: Uint8Array }>("log")
 const pairs = Table.make<[process: Uint8Array, source: Uint8Array], readonly [Uint8Array, number]>("pair")
@@ -142,7 +135,7 @@ export const open = Effect.gen(function* () {
 
   const writeEntry = (
     { assignment, batch, index, item, proof, repeatKey, contentHash }: Given,
-    scheduler: Uint8Array | undefined,
+    foreignPlace?: StoredEntry["foreign"],
   ): Array<Put> => {
     const { term, timestamp, entryHash, previous, head } = assignment
     const window = ownerWindow(item)
@@ -152,7 +145,7 @@ export const open = Effect.gen(function* () {
     const before = item.subarray(0, window.from)
     const after = item.subarray(window.to)
     const stored = { term, timestamp, entryHash, previous, head, batch, index, before, owner, after, proof }
-    const put = scheduler === undefined ? stored : { ...stored, scheduler }
+    const put = foreignPlace === undefined ? stored : { ...stored, foreign: foreignPlace }
     const puts = [entries.put([process, assignment.slot], put)]
     if (repeatKey !== undefined)
       puts.push(seen.put([process, repeatKey], { slot: assignment.slot, contentHash }))
@@ -233,8 +226,7 @@ export const open = Effect.gen(function* () {
           ),
         )
 
-  const batchPut = ({ link, entries: of, leaves, scheduler }: Written): Put => {
-    if (scheduler !== undefined) return foreign.put([scheduler, link.number], { ...link, leaves })
+  const batchPut = ({ link, entries: of, leaves }: Restored): Put => {
     const places = of.map(({ assignment }) => [Id.toBytes(assignment.process), assignment.slot] as const)
     return batches.put([link.number], { ...link, places, ...(leaves === undefined ? {} : { leaves }) })
   }
@@ -255,14 +247,12 @@ export const open = Effect.gen(function* () {
   }
 
   const commit = (
-    written: ReadonlyArray<Written>,
+    written: ReadonlyArray<Put>,
+    items: ReadonlyArray<Pick<LogEntry, "item">>,
     after: ReadonlyMap<Id.ProcessId, Admission.LogState>,
     isScheduled: (state: Admission.LogState) => boolean,
   ) => {
-    const puts = written.flatMap((batch) => [
-      batchPut(batch),
-      ...batch.entries.flatMap((one) => writeEntry(one, batch.scheduler)),
-    ])
+    const puts = [...written]
     for (const [process, next] of after) {
       const before = state(process)
       const key = Id.toBytes(process)
@@ -279,7 +269,7 @@ export const open = Effect.gen(function* () {
         newest = undefined
         for (const [process, next] of after) keep(process, next)
         if (knownOwners.size > Limit.ownersKnownMax) knownOwners.clear()
-        for (const { item } of written.flatMap((batch) => batch.entries)) {
+        for (const { item } of items) {
           const window = ownerWindow(item)
           knownOwners.add(Address.of(item.subarray(window.from, window.to)).text)
         }
@@ -288,8 +278,15 @@ export const open = Effect.gen(function* () {
     )
   }
 
-  const readForeign = ({ leaves, ...link }: StoredForeign): BatchLeaves => ({ link, leaves })
-  const chained = (batch: Restored): Written => ({ ...batch, scheduler: undefined })
+  const commitChained = (
+    restored: ReadonlyArray<Restored>,
+    after: ReadonlyMap<Id.ProcessId, Admission.LogState>,
+    isScheduled: (state: Admission.LogState) => boolean,
+  ) => {
+    const appended = restored.flatMap((batch) => batch.entries)
+    const puts = [...restored.map(batchPut), ...appended.flatMap((one) => writeEntry(one))]
+    return commit(puts, appended, after, isScheduled)
+  }
 
   const readBatch = ({ places, leaves: _, ...link }: StoredBatch) => ({
     link,
@@ -306,8 +303,9 @@ export const open = Effect.gen(function* () {
     seen: (process, key) => seen.get(store, Id.toBytes(process), key),
     entry: (process, slot) => {
       const stored = entries.get(store, Id.toBytes(process), slot)
-      const by = stored?.scheduler
-      return stored && { ...readEntry(process, slot, stored), scheduler: by && Id.fromBytes(by) }
+      const by = stored?.foreign
+      const place = by && { scheduler: Id.fromBytes(by.scheduler), path: by.path }
+      return stored && { ...readEntry(process, slot, stored), foreign: place }
     },
     entries: (process, from, limit) =>
       Array.from(entries.list(store, [Id.toBytes(process)], { from, limit }), (stored, i) =>
@@ -325,21 +323,16 @@ export const open = Effect.gen(function* () {
       const stored = batches.list(store, [], { from: number, limit: 1 })[0]
       return stored && readBatch(stored)
     },
-    leaves: (number, scheduler) => {
-      if (scheduler !== undefined) {
-        const found = foreign.get(store, Id.toBytes(scheduler), number)
-        return found && readForeign(found)
-      }
+    leaves: (number) => {
       const stored = batches.get(store, number)
       if (stored === undefined) return undefined
       const { link, entries: here } = readBatch(stored)
       const leaves = stored.leaves ?? here.map(({ assignment }) => Assignment.leafValue(assignment))
       return { link, leaves }
     },
-    newestForeign: (scheduler) => {
-      const last = foreign.list(store, [Id.toBytes(scheduler)], { reverse: true, limit: 1 })[0]
-      return last && readForeign(last).link
-    },
+    foreignLink: (scheduler, number) => foreign.get(store, Id.toBytes(scheduler), number),
+    newestForeign: (scheduler) =>
+      foreign.list(store, [Id.toBytes(scheduler)], { reverse: true, limit: 1 })[0],
     processes: () =>
       Array.from(states.list(store, []), ({ process, nextSlot, timestamp }): ProcessHead => ({
         process: Id.fromBytes(process),
@@ -361,22 +354,27 @@ export const open = Effect.gen(function* () {
       const batch: Restored = { link, entries: appended, leaves: undefined }
       const { text: own } = Address.of(link.owner)
       const isScheduled = ({ scheduler }: Admission.LogState) => scheduler === own
-      return Effect.map(commit([chained(batch)], after, isScheduled), (puts) => {
+      return Effect.map(commitChained([batch], after, isScheduled), (puts) => {
         newest = link
         if (putBytes(puts) <= Limit.recentCommitBytesMax) remember(batch)
       })
     },
-    adopt: (adopted, after) =>
+    adopt: (adopted, after, own) =>
       Effect.suspend(() => {
-        const { batches: fresh, states: moved } = Adoption.fresh(state, adopted, after)
-        const written = fresh.map((batch) => ({ ...batch, scheduler: Address.of(batch.link.owner).bytes }))
-        return written.length === 0 ? Effect.void : Effect.asVoid(commit(written, moved, () => true))
+        const { slots, states: moved } = Adoption.fresh(state, { slots: adopted, states: after })
+        if (slots.length === 0) return Effect.void
+        const links = new Map(slots.map(({ link }) => [`${Bytes.toHex(link.root)} ${link.number}`, link]))
+        const ofLink = (link: Batch.SignedLink) => Address.of(link.owner).bytes
+        const puts = [
+          ...Array.from(links.values(), (link) => foreign.put([ofLink(link), link.number], link)),
+          ...slots.flatMap((one) => writeEntry(one, { scheduler: ofLink(one.link), path: one.path })),
+        ]
+        return Effect.asVoid(commit(puts, slots, moved, ({ scheduler }) => scheduler === own))
       }),
   })
   const opened: Log = {
     log,
-    restore: (restored, after, readOnly) =>
-      Effect.asVoid(commit(restored.map(chained), after, () => !readOnly)),
+    restore: (restored, after, readOnly) => Effect.asVoid(commitChained(restored, after, () => !readOnly)),
   }
   return opened
 })

@@ -23,7 +23,7 @@ export interface Opened {
 export interface LogReader {
   readonly shows: Omit<SchedulerUnit["Service"], "address" | "submit" | "addData">
   /** Keeps the tree of a batch of the chain: its receipts are asked for soon. */
-  readonly keepOpen: (batch: Opened) => void
+  readonly keepOpen: (batch: Opened) => Opened
 }
 
 export interface Options {
@@ -36,25 +36,32 @@ export interface Options {
 
 export const make = ({ store, log, held, feed }: Options): LogReader => {
   // Receipts open the same few batches, and a tree costs more than all that is read for one.
-  const opened = new Map<string, Opened>()
-  const keep = (batch: Opened, scheduler: Id.Address | undefined): Opened => {
+  const opened = new Map<number, Opened>()
+  const keepOpen = (batch: Opened): Opened => {
     if (opened.size >= Limit.batchTreesMax) opened.delete(opened.keys().next().value!)
-    opened.set(`${scheduler ?? ""} ${batch.link.number}`, batch)
+    opened.set(batch.link.number, batch)
     return batch
   }
-  const open = ({ batch, scheduler }: Placed): Opened => {
-    const found = opened.get(`${scheduler ?? ""} ${batch}`)
+  const open = (number: number): Opened => {
+    const found = opened.get(number)
     if (found !== undefined) return found
-    const { link, leaves } = log.leaves(batch, scheduler)!
-    return keep({ link, tree: Merkle.tree(leaves) }, scheduler)
+    const { link, leaves } = log.leaves(number)!
+    return keepOpen({ link, tree: Merkle.tree(leaves) })
+  }
+  const receiptOf = ({ assignment, batch, index, foreign }: Placed): Batch.Receipt => {
+    if (foreign !== undefined) {
+      const { scheduler, path } = foreign
+      return { link: log.foreignLink(scheduler, batch)!, assignment, index, path }
+    }
+    const { link, tree } = open(batch)
+    return Batch.receipt(link, tree, assignment, index)
   }
 
   const receipted = (process: Id.ProcessId, slot: number): Receipted | undefined => {
     const placed = log.entry(process, slot)
     if (placed === undefined) return undefined
-    const { scheduler: _, ...entry } = placed
-    const { link, tree } = open(placed)
-    return { entry, receipt: Batch.receipt(link, tree, entry.assignment, entry.index) }
+    const { foreign: _, ...entry } = placed
+    return { entry, receipt: receiptOf(placed) }
   }
 
   /** What is there of a slot, or that it is not there. */
@@ -67,7 +74,7 @@ export const make = ({ store, log, held, feed }: Options): LogReader => {
     found(process, 0, () => (log.state(process).nextSlot === 0 ? undefined : find()))
 
   return {
-    keepOpen: (batch) => void keep(batch, undefined),
+    keepOpen,
     shows: {
       data: (hash) => Effect.sync(() => held.get(hash)),
       module: (id) => Effect.sync(() => Module.get(store, id)),

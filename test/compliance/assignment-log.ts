@@ -68,9 +68,16 @@ const cron = (process: Id.ProcessId, name: string, count: number): Sequencer.Sub
 
 const emptyRoot = new Uint8Array(32)
 
-type Made = Omit<Foreign, "leaves"> & {
+interface Made {
+  readonly link: Batch.SignedLink
   readonly entries: ReadonlyArray<Appended>
   readonly states: ReadonlyMap<Id.ProcessId, Admission.LogState>
+}
+
+/** Its entries as another scheduler takes them in. */
+const foreign = ({ link, entries }: Omit<Made, "states">): ReadonlyArray<Foreign> => {
+  const tree = Batch.tree(entries.map(({ assignment }) => assignment))
+  return entries.map((entry) => ({ ...entry, link, path: Merkle.path(tree, entry.index) }))
 }
 
 /** The batch that a scheduler makes of submissions, after its batch `last`. */
@@ -131,11 +138,7 @@ const elsewhere = (scheduler: string, ...batches: ReadonlyArray<ReadonlyArray<Se
     states: (...processes: ReadonlyArray<Id.ProcessId>) =>
       new Map(processes.map((process) => [process, states.get(process)!])),
     of: (...processes: ReadonlyArray<Id.ProcessId>): ReadonlyArray<Foreign> =>
-      made.map(({ link, entries }) => ({
-        link,
-        entries: entries.filter(({ assignment }) => processes.includes(assignment.process)),
-        leaves: entries.map(({ assignment }) => Assignment.leafValue(assignment)),
-      })),
+      made.flatMap(foreign).filter(({ assignment }) => processes.includes(assignment.process)),
   }
 }
 
@@ -417,26 +420,26 @@ export const assignmentLogSuite = <E>(name: string, make: Effect.Effect<Bench, E
               [say(cy, "not moved")],
               [say(ada, "two"), say(cy, "nor this")],
             )
-            const moved = other.of(ada.process).filter(({ entries }) => entries.length > 0)
-            yield* log.adopt(moved, other.states(ada.process))
+            const moved = other.of(ada.process)
+            yield* log.adopt(moved, other.states(ada.process), own)
             assert.deepEqual(
               state(log.state(ada.process)),
               state(other.states(ada.process).get(ada.process)!),
             )
-            const own = yield* append(log, 3_000, [say(bob, "own"), say(ada, "three")])
-            const entries = [...moved.flatMap((batch) => batch.entries), own.entries[1]!]
+            const appended = yield* append(log, 3_000, [say(bob, "own"), say(ada, "three")])
+            const entries = [...moved, appended.entries[1]!]
             for (const opened of [log, yield* bench.open]) {
               // The chain is as it would be without it.
-              assert.deepEqual(link(opened.last()!), link(own.link))
+              assert.deepEqual(link(opened.last()!), link(appended.link))
               assert.strictEqual(opened.last()!.number, 1)
-              assert.deepEqual(opened.batch(1)!.entries.map(entry), own.entries.map(entry))
+              assert.deepEqual(opened.batch(1)!.entries.map(entry), appended.entries.map(entry))
               assert.strictEqual(opened.batch(2), undefined)
               assert.strictEqual(opened.batchFrom(2), undefined)
               // The log is one, whoever gave the slot; equal batch numbers are two batches.
               assert.deepEqual(opened.entries(ada.process, 0, 10).map(entry), entries.map(entry))
               const places = entries.map((_, slot) => opened.entry(ada.process, slot)!)
               assert.deepStrictEqual(
-                places.map(({ scheduler, batch }) => [scheduler, batch]),
+                places.map(({ foreign: by, batch }) => [by?.scheduler, batch]),
                 [
                   [other.address, 0],
                   [other.address, 0],
@@ -444,13 +447,12 @@ export const assignmentLogSuite = <E>(name: string, make: Effect.Effect<Bench, E
                   [undefined, 1],
                 ],
               )
-              for (const place of places) {
-                const { link: of, leaves } = opened.leaves(place.batch, place.scheduler)!
-                assert.deepEqual(shown(Merkle.root(leaves)), shown(of.root))
-                assert.deepEqual(shown(leaves[place.index]), shown(Assignment.leafValue(place.assignment)))
+              for (const { assignment, batch, index, foreign: by } of places.slice(0, 3)) {
+                const found = opened.foreignLink(by!.scheduler, batch)!
+                assert.isTrue(Batch.receiptHolds({ link: found, assignment, index, path: by!.path }))
               }
               assert.deepEqual(shown(opened.leaves(0)!.link.owner), shown(Unsigned.hash("scheduler")))
-              assert.strictEqual(opened.leaves(1, other.address), undefined, "nothing of it is here")
+              assert.strictEqual(opened.foreignLink(other.address, 1), undefined, "nothing of it is here")
               // A repeat of what had its slot elsewhere is one here.
               assert.strictEqual(opened.seen(ada.process, Message.repeatKey(ada))?.slot, 0)
               assert.strictEqual(opened.state(cy.process).nextSlot, 0)
@@ -458,11 +460,23 @@ export const assignmentLogSuite = <E>(name: string, make: Effect.Effect<Bench, E
                 new Set(opened.processes().map(({ process }) => process)),
                 new Set([ada.process, bob.process]),
               )
-              assert.deepEqual(link(opened.newestForeign(other.address)!), link(moved[1]!.link))
+              assert.deepEqual(link(opened.newestForeign(other.address)!), link(moved[2]!.link))
               assert.strictEqual(opened.newestForeign(Unsigned.id("nobody")), undefined)
             }
           }),
         ),
+    )
+
+    it.effect("has no cron fall due of a process that another scheduler goes on with", () =>
+      run((_, log) =>
+        Effect.gen(function* () {
+          const ticking = spawn("ticking", "10-seconds")
+          const other = elsewhere("another scheduler", [plain(ticking)])
+          yield* log.adopt(other.of(ticking.process), other.states(ticking.process), Unsigned.id("reader"))
+          assert.strictEqual(log.state(ticking.process).nextSlot, 1)
+          assert.deepStrictEqual(log.cronDue(10), [])
+        }),
+      ),
     )
 
     it.effect("takes over whole or not at all, once, and never back to where it was handed over", () =>
@@ -472,10 +486,10 @@ export const assignmentLogSuite = <E>(name: string, make: Effect.Effect<Bench, E
           const other = elsewhere("another scheduler", [plain(ticking)], [say(ticking, "one")])
           const [moved, after] = [other.of(ticking.process), other.states(ticking.process)]
           bench.fail(1)
-          assert.strictEqual((yield* Effect.flip(log.adopt(moved, after)))._tag, "StoreFailed")
+          assert.strictEqual((yield* Effect.flip(log.adopt(moved, after, own)))._tag, "StoreFailed")
           assert.deepEqual(state(log.state(ticking.process)), state(Admission.emptyLog))
           assert.strictEqual(log.newestForeign(other.address), undefined)
-          yield* log.adopt(moved, after)
+          yield* log.adopt(moved, after, own)
           assert.deepStrictEqual(log.cronDue(10), [{ process: ticking.process, at: 10_000 }])
           yield* append(log, 12_000, [cron(ticking.process, "10-seconds", 1)])
           const held = () => [
@@ -484,7 +498,7 @@ export const assignmentLogSuite = <E>(name: string, make: Effect.Effect<Bench, E
             log.cronDue(10),
           ]
           const before = held()
-          yield* log.adopt(moved, after)
+          yield* log.adopt(moved, after, own)
           assert.deepEqual(held(), before)
           const gap = yield* Effect.exit(
             log.adopt(
@@ -492,6 +506,7 @@ export const assignmentLogSuite = <E>(name: string, make: Effect.Effect<Bench, E
                 .of(ada.process)
                 .slice(1),
               new Map(),
+              own,
             ),
           )
           assert.isTrue(Exit.hasDies(gap))
@@ -505,19 +520,12 @@ export const assignmentLogSuite = <E>(name: string, make: Effect.Effect<Bench, E
         Effect.gen(function* () {
           const first = yield* append(log, 0, [plain(ada)])
           const there = give(log.state, undefined, 1, [say(ada, "there")], "another scheduler")
-          const leaves = there.entries.map(({ assignment }) => Assignment.leafValue(assignment))
-          yield* log.adopt(
-            [
-              { link: first.link, entries: first.entries, leaves: [] },
-              { ...there, leaves },
-            ],
-            there.states,
-          )
+          yield* log.adopt([...foreign(first), ...foreign(there)], there.states, own)
           yield* append(log, 2, [say(ada, "back")])
           for (const opened of [log, yield* bench.open]) {
             const places = [0, 1, 2].map((slot) => opened.entry(ada.process, slot)!)
             assert.deepStrictEqual(
-              places.map(({ scheduler, batch }) => [scheduler !== undefined, batch]),
+              places.map(({ foreign: by, batch }) => [by !== undefined, batch]),
               [
                 [false, 0],
                 [true, 0],

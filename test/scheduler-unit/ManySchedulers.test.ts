@@ -63,7 +63,7 @@ describe("a scheduler that took a process over", () => {
     Effect.gen(function* () {
       const { first, process, handedOver } = yield* made
       const store = StoreMemory.make()
-      yield* (yield* logOn(store)).adopt(handedOver.batches, handedOver.states)
+      yield* (yield* logOn(store)).adopt(handedOver.slots, handedOver.states, signers.second.address)
       const second = yield* LocalScheduler.start({ store, signer: signers.second })
       assert.strictEqual(yield* second.nextBatch, 0)
       // Its own batch 0 beside the other's.
@@ -93,12 +93,12 @@ describe("a scheduler that took a process over", () => {
     Effect.gen(function* () {
       const { handedOver } = yield* made
       const store = StoreMemory.make()
-      yield* (yield* logOn(store)).adopt(handedOver.batches, handedOver.states)
+      yield* (yield* logOn(store)).adopt(handedOver.slots, handedOver.states, signers.second.address)
       // The key comes back on an empty folder, and there to what it signed before.
       const first = yield* LocalScheduler.start({ store, signer: signers.first })
       const refused = yield* Effect.flip(spawn(first))
       assert.deepInclude(refused, { _tag: "Refused", reason: "not restored" })
-      assert.include(refused.detail, `batch ${handedOver.batches.at(-1)!.link.number} elsewhere`)
+      assert.include(refused.detail, `batch ${handedOver.slots.at(-1)!.link.number} elsewhere`)
       assert.strictEqual(yield* first.nextBatch, 0)
     }).pipe(Effect.scoped),
   )
