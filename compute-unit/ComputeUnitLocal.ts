@@ -270,7 +270,7 @@ export const make = Effect.fnUntraced(function* ({ residentBytesMax, parks = () 
     scheduler,
     sightings,
     nextSlotOf,
-    expected: (process) => find(process).nextSlot,
+    expected: (process) => followed.get(process)?.nextSlot ?? nextSlotOf(process),
     enqueue: (groups) => Effect.forEach(groups, enqueue, { discard: true }),
     room,
     park: (process, why) => Effect.suspend(() => park(find(process), why)),

@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import type * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
+import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import * as Address from "../runtime/Address.ts"
 import * as Backoff from "../runtime/Backoff.ts"
@@ -17,6 +18,7 @@ import {
   type CommittedBatch,
   type LogEntry,
   LogUnknown,
+  type ProcessHead,
   type SchedulerUnit,
 } from "../scheduler-unit/SchedulerUnit.ts"
 import type { Group } from "./Followed.ts"
@@ -30,7 +32,7 @@ export interface Options {
   readonly sightings: Sightings.Sightings | undefined
   /** First slot that is not computed. */
   readonly nextSlotOf: (process: Id.ProcessId) => number
-  /** First slot that was not taken of a process of which some is taken next. */
+  /** First slot that was not taken. */
   readonly expected: (process: Id.ProcessId) => number
   readonly enqueue: (groups: ReadonlyArray<Group>) => Effect.Effect<void>
   /** Closed while as much waits as may. */
@@ -128,12 +130,23 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     nextBatch = link.number + 1
     yield* room.await
   })
+  /** Batches and what was taken in come one at a time, so that what one of them brings begins where the other ended. */
+  const oneAtATime = Semaphore.makeUnsafe(1)
+  const takeGrown = (heads: ReadonlyArray<ProcessHead>) =>
+    Effect.forEach(heads, ({ process, nextSlot }) => catchUp(process, expected(process), nextSlot), {
+      discard: true,
+    })
+  const grown = Stream.runForEach(scheduler.grown, (heads) => oneAtATime.withPermits(1)(takeGrown(heads)))
   // Nothing follows a batch that can't be believed; whoever sent it may have been another than the scheduler.
-  const newBatches = Effect.suspend(() => Stream.runForEach(scheduler.batches(nextBatch), take)).pipe(
+  const newBatches = Effect.suspend(() =>
+    Stream.runForEach(scheduler.batches(nextBatch), (batch) => oneAtATime.withPermits(1)(take(batch))),
+  ).pipe(
     Effect.tapError((invalid) => Effect.logError(`${invalid.message}; it is asked for again`)),
     Effect.retry(Backoff.forever),
   )
   for (const { process, equivocation } of sightings?.equivocations() ?? [])
     yield* park(process, Sightings.reason(equivocation))
-  yield* Effect.forkScoped(Effect.andThen(catchUpAll, newBatches))
+  yield* Effect.forkScoped(
+    Effect.andThen(catchUpAll, Effect.all([newBatches, grown], { concurrency: 2, discard: true })),
+  )
 })

@@ -149,9 +149,10 @@ export const make = Effect.fnUntraced(function* (inbox: Inbox, bounds?: Bounds) 
       }
       const { message, reason, retryMs = 0 } = sent.failure
       one.isPerson = reason === "unknown process" && Parcels.isSaid(kind) && (yield* inbox.isPerson(target))
-      const ms = Admission.passing.has(reason)
-        ? Math.max(yield* Backoff.jittered(one.attempts), retryMs)
-        : undefined
+      const ms =
+        Admission.passing.has(reason) || sent.failure.retryMs !== undefined
+          ? Math.max(yield* Backoff.jittered(one.attempts), retryMs)
+          : undefined
       if (!one.isPerson) return { reason: message, ms }
     }
     if (kind === "void") return yield* delivered(carried, false) // a letter that is given up is no letter

@@ -16,7 +16,9 @@ import * as StoreLmdb from "../runtime/StoreLmdb.ts"
 import * as AssignmentLogStore from "../scheduler-unit/AssignmentLogStore.ts"
 import * as Intake from "../scheduler-unit/Intake.ts"
 import * as Lease from "../scheduler-unit/Lease.ts"
+import * as Route from "../scheduler-unit/Route.ts"
 import * as SchedulerUnitLocal from "../scheduler-unit/SchedulerUnitLocal.ts"
+import * as Adopter from "./Adopter.ts"
 import * as Archiving from "./Archiving.ts"
 import * as Meter from "./Meter.ts"
 import * as RestoreMark from "./RestoreMark.ts"
@@ -66,7 +68,10 @@ export const units = ({
 export const layer = (options: Options) => {
   const { archiving = { folder: Settings.archiveOf(options.dataFolder) }, rates = Intake.noRates } = options
   const archive = ArchiveUnitLocal.layer({ ...Archiving.unit(archiving), ...options.archiveUnit })
-  const node = MessengerUnitLocal.layer(version).pipe(
+  const node = Layer.merge(
+    MessengerUnitLocal.layer(version).pipe(Layer.provide(Route.layer)),
+    Adopter.layer,
+  ).pipe(
     Layer.provideMerge(archive),
     Layer.provideMerge(Archiving.layer(archiving)),
     Layer.provideMerge(units(options)),

@@ -291,3 +291,6 @@ export const processesListedMax = 4_000_000
 /** ms between two looks for an attestation that a unit has not made yet, and ms after which a quorum is waited for no longer. */
 export const quorumPollMs = 250
 export const quorumWaitMsMax = 30_000
+
+/** How long a messenger waits for another scheduler before it goes on with other things; and for the next try. */
+export const elsewhereMsMax = 5_000

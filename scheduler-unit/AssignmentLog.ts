@@ -79,6 +79,10 @@ export class AssignmentLog extends Context.Service<
     /** The newest foreign batch that is of a scheduler: one of the chain's own key was signed elsewhere. */
     readonly newestForeign: (scheduler: Id.Address) => Batch.SignedLink | undefined
     readonly processes: () => ReadonlyArray<ProcessHead>
+    /** Processes of which another than `own` gives the next slot, and who that is. */
+    readonly elsewhere: (
+      own: Id.Address,
+    ) => ReadonlyArray<{ readonly process: Id.ProcessId; readonly scheduler: Id.Address }>
     /** Whether a key with this address has signed an item here. */
     readonly knows: (address: Id.Address) => boolean
     /** At most `limit` processes that have a cron, those that are due first. */

@@ -74,7 +74,7 @@ export interface Log {
 
 interface StoredState {
   readonly term: number
-  /** Unset where it is the one that the spawn names. */
+  /** Unset where it is the one that the spawn names and the row was written before it stood here. */
   readonly scheduler: Uint8Array | undefined
   readonly nextSlot: number
   readonly head: Uint8Array
@@ -161,7 +161,7 @@ export const open = Effect.gen(function* () {
   ): Array<Put> => {
     const { term, nextSlot, head, timestamp, spawnedAt } = state
     const key = Id.toBytes(process)
-    const scheduler = term === 0 || state.scheduler === undefined ? undefined : Id.toBytes(state.scheduler)
+    const scheduler = state.scheduler && Id.toBytes(state.scheduler)
     const puts = [states.put([key], { process: key, term, scheduler, nextSlot, head, timestamp, spawnedAt })]
     const was = Cron.next(before, before.timestamp)
     const is = isScheduled ? Cron.next(state, timestamp) : undefined
@@ -339,6 +339,11 @@ export const open = Effect.gen(function* () {
         nextSlot,
         timestamp,
       })),
+    elsewhere: (own) =>
+      Array.from(states.list(store, [])).flatMap(({ process, scheduler }) => {
+        const by = scheduler && Id.fromBytes(scheduler)
+        return by === undefined || by === own ? [] : [{ process: Id.fromBytes(process), scheduler: by }]
+      }),
     knows: (address) => {
       const owner = owners.get(store, Id.toBytes(address))
       // What a process emitted names the process where a key would stand.

@@ -12,7 +12,7 @@ import * as Module from "../runtime/Module.ts"
 import type { Store } from "../runtime/Store.ts"
 import type { AssignmentLog, Placed } from "./AssignmentLog.ts"
 import type { HeldData } from "./HeldData.ts"
-import { LogUnknown, type Receipted, type SchedulerUnit } from "./SchedulerUnit.ts"
+import { LogUnknown, type ProcessHead, type Receipted, type SchedulerUnit } from "./SchedulerUnit.ts"
 
 /** A batch whose leaves can be opened. */
 export interface Opened {
@@ -24,6 +24,8 @@ export interface LogReader {
   readonly shows: Omit<SchedulerUnit["Service"], "address" | "submit" | "addData">
   /** Keeps the tree of a batch of the chain: its receipts are asked for soon. */
   readonly keepOpen: (batch: Opened) => Opened
+  /** Tells that slots of these processes were taken in. */
+  readonly grew: (processes: Iterable<Id.ProcessId>) => void
 }
 
 export interface Options {
@@ -64,6 +66,14 @@ export const make = ({ store, log, held, feed }: Options): LogReader => {
     return { entry, receipt: receiptOf(placed) }
   }
 
+  /** Of this run: what was there before, who starts to follow finds. */
+  const adopted = new Set<Id.ProcessId>()
+  let adoptions = 0
+  const headOf = (process: Id.ProcessId): ProcessHead => {
+    const { nextSlot, timestamp } = log.state(process)
+    return { process, nextSlot, timestamp }
+  }
+
   /** What is there of a slot, or that it is not there. */
   const found = <A>(process: Id.ProcessId, slot: number, find: () => A | undefined) =>
     Effect.suspend(() => {
@@ -75,6 +85,11 @@ export const make = ({ store, log, held, feed }: Options): LogReader => {
 
   return {
     keepOpen,
+    grew: (processes) => {
+      for (const process of processes) adopted.add(process)
+      adoptions++
+      feed.publish()
+    },
     shows: {
       data: (hash) => Effect.sync(() => held.get(hash)),
       module: (id) => Effect.sync(() => Module.get(store, id)),
@@ -89,6 +104,9 @@ export const make = ({ store, log, held, feed }: Options): LogReader => {
           const { term, scheduler } = log.state(process)
           return scheduler && { term, scheduler }
         }),
+      grown: feed.follow(0, (number) => (number > adoptions ? undefined : Array.from(adopted, headOf)), {
+        numberOf: () => adoptions,
+      }),
       processes: Effect.sync(log.processes),
       knows: (address) => Effect.sync(() => log.knows(address)),
       nextBatch: Effect.sync(() => (log.last()?.number ?? -1) + 1),

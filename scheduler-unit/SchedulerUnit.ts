@@ -107,6 +107,11 @@ export class SchedulerUnit extends Context.Service<
      * it is checked that its receipt holds and its owner signed it, and that it follows the one before.
      */
     readonly slots: (process: Id.ProcessId, from: number) => Stream.Stream<Receipted, LogUnknown>
+    /**
+     * Processes of which this unit has taken in slots that another scheduler gave, now and each time it has taken in more;
+     * never ends. Those stand in no batch of its own. From elsewhere it tells nothing: who wants them follows that scheduler.
+     */
+    readonly grown: Stream.Stream<ReadonlyArray<ProcessHead>>
     /** Guest code of a module. Whoever reads it compares its id. */
     readonly module: (id: Id.Id) => Effect.Effect<Uint8Array | undefined>
     readonly processes: Effect.Effect<ReadonlyArray<ProcessHead>>

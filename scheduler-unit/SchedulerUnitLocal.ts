@@ -6,6 +6,7 @@
  * slots it named, and their numbers are given again.
  */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -32,9 +33,10 @@ import * as Module from "../runtime/Module.ts"
 import * as OutboxItem from "../runtime/OutboxItem.ts"
 import * as Peer from "../runtime/Peer.ts"
 import * as Process from "../runtime/Process.ts"
-import { Store } from "../runtime/Store.ts"
+import { Store, type StoreFailed } from "../runtime/Store.ts"
 import * as Upgrade from "../runtime/Upgrade.ts"
 import * as Void from "../runtime/Void.ts"
+import type * as Adoption from "./Adoption.ts"
 import { type Appended, AssignmentLog } from "./AssignmentLog.ts"
 import * as Chain from "./Chain.ts"
 import * as Cron from "./Cron.ts"
@@ -62,7 +64,20 @@ const read = (bytes: Uint8Array): Effect.Effect<Message.Message, Refused> => {
   )
 }
 
-export const make = Effect.gen(function* () {
+/** The unit with what only its own node does to it. */
+export interface Opened {
+  readonly unit: SchedulerUnit["Service"]
+  /**
+   * Takes in slots that other schedulers gave. Who calls it has verified all of it, and `references` are what those that
+   * were admitted refer to: where one of them is not here, nothing is taken in.
+   */
+  readonly adopt: (
+    adoption: Adoption.Adoption,
+    references: ReadonlyArray<DataReference.DataReference>,
+  ) => Effect.Effect<void, StoreFailed | Refused>
+}
+
+export const open = Effect.gen(function* () {
   const store = yield* Store
   const log = yield* AssignmentLog
   const signer = yield* Signer
@@ -339,7 +354,40 @@ export const make = Effect.gen(function* () {
     return added.pipe(Peer.within(uploads, "uploads"))
   }
 
-  return SchedulerUnit.of({ ...reader.shows, address: signer.address, submit: submitFrom, addData })
+  const takeIn = Effect.fnUntraced(function* (
+    { slots, states }: Adoption.Adoption,
+    references: ReadonlyArray<DataReference.DataReference>,
+  ) {
+    const kept = yield* held.keep(references)
+    yield* Effect.tapError(log.adopt(slots, states, signer.address), () => Effect.ignore(held.loosen(kept)))
+    reader.grew(states.keys())
+    Queue.offerUnsafe(cronNews, undefined)
+  })
+
+  const opened: Opened = {
+    unit: SchedulerUnit.of({ ...reader.shows, address: signer.address, submit: submitFrom, addData }),
+    adopt: (adoption, references) =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => references.filter(held.hold)),
+        (here): Effect.Effect<void, StoreFailed | Refused> => {
+          const lacking = references.find((one) => !here.includes(one))
+          return lacking === undefined
+            ? takeIn(adoption, here)
+            : refuse("data unavailable", `the ${lacking.length} bytes of hash ${lacking.hash} are not here`)
+        },
+        (here) => Effect.sync(() => held.release(here)),
+      ),
+  }
+  return opened
 })
 
-export const layer = Layer.effect(SchedulerUnit, make)
+export const make = Effect.map(open, ({ unit }) => unit)
+
+/** What only the node of a scheduler has of it. */
+export class SchedulerOfNode extends Context.Service<SchedulerOfNode, Opened>()("heddle/SchedulerOfNode") {}
+
+export const layer = Layer.effectContext(
+  Effect.map(open, (opened) =>
+    Context.add(Context.make(SchedulerUnit, opened.unit), SchedulerOfNode, opened),
+  ),
+)

@@ -225,6 +225,7 @@ export const make = Effect.fnUntraced(function* (address: Id.Address) {
     tenure: (process) =>
       Effect.flatMap(Exchange.ask(peer, SchedulerCalls.tenure, process), Effect.fromResult),
     slots,
+    grown: Stream.never,
     module: (id) =>
       Exchange.ask(peer, SchedulerCalls.module, id, (source) =>
         Effect.succeed(

@@ -26,4 +26,5 @@ export const make = (
     addData: () => Effect.fail(still),
     // Who restores goes through the log as it is told to.
     batches: () => Stream.never,
+    grown: Stream.never,
   })

@@ -144,6 +144,7 @@ const receiver = (...known: ReadonlyArray<Id.ProcessId>) => {
       authority: () => Effect.die("unused"),
       tenure: () => Effect.die("unused"),
       slots: () => Stream.die("unused"),
+      grown: Stream.never,
       module: () => Effect.die("unused"),
       processes: Effect.succeed([]),
       knows: (address: Id.Address) => Effect.sync(() => behaviour.persons.has(address)),

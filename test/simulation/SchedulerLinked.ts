@@ -69,6 +69,7 @@ export const make = (line: Line, life: Life): Service => {
     authority: (process) => request((service) => service.authority(process)),
     tenure: (process) => request((service) => service.tenure(process)),
     slots: (process, from) => Stream.unfold(from, (slot) => nextSlot(process, slot)),
+    grown: Stream.never,
     module: (id) => request((service) => service.module(id)),
     processes: request((service) => service.processes),
     knows: (address) => request((service) => service.knows(address)),

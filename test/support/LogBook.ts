@@ -3,6 +3,7 @@
  * serves it as a scheduler does.
  */
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import { type Signer } from "../../identity/Signer.ts"
 import * as Admission from "../../runtime/Admission.ts"
 import * as Assignment from "../../runtime/Assignment.ts"
@@ -124,6 +125,7 @@ export const make = (
           const entry = logOf(process)[slot]
           return entry && { entry, receipt: Effect.runSync(Effect.orDie(receipt(process, slot))) }
         }),
+      grown: Stream.never,
       module: () => Effect.undefined,
       processes: Effect.sync(() =>
         Array.from(logs, ([process, log]) => ({

@@ -62,7 +62,7 @@ export const make = Effect.fnUntraced(function* (
       ),
     ),
   )
-  const node: SmallNode.SmallNode = {
+  const node: Omit<SmallNode.SmallNode, "adopter"> = {
     ...seams,
     scheduler,
     compute: unit,

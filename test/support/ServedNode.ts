@@ -12,7 +12,7 @@ import type { SmallNode } from "./SmallNode.ts"
 
 /** Serves `node` for as long as the scope lives; gives the URL. */
 export const serve = Effect.fnUntraced(function* (
-  node: SmallNode,
+  node: Omit<SmallNode, "adopter">,
   options: Partial<HttpServer.Options> = {},
 ) {
   const units = Context.make(MessengerUnit, node.messenger).pipe(

@@ -18,6 +18,7 @@ import type { Tags } from "../../messenger-unit/Draft.ts"
 import type { MessengerUnit } from "../../messenger-unit/MessengerUnit.ts"
 import * as MessengerUnitLocal from "../../messenger-unit/MessengerUnitLocal.ts"
 import { Archive } from "../../runtime/Archive.ts"
+import * as Adopter from "../../node/Adopter.ts"
 import * as Bytes from "../../runtime/Bytes.ts"
 import type * as Id from "../../runtime/Id.ts"
 import { Store } from "../../runtime/Store.ts"
@@ -25,6 +26,8 @@ import * as StoreMemory from "../../runtime/StoreMemory.ts"
 import { AssignmentLog } from "../../scheduler-unit/AssignmentLog.ts"
 import * as AssignmentLogStore from "../../scheduler-unit/AssignmentLogStore.ts"
 import { SchedulerUnit } from "../../scheduler-unit/SchedulerUnit.ts"
+import * as Route from "../../scheduler-unit/Route.ts"
+import * as Schedulers from "../../scheduler-unit/Schedulers.ts"
 import * as SchedulerUnitLocal from "../../scheduler-unit/SchedulerUnitLocal.ts"
 import * as Caller from "./Caller.ts"
 
@@ -43,7 +46,13 @@ export interface Archived extends Partial<ArchiveUnitLocal.Options> {
   readonly archive: Archive["Service"]
 }
 
+/** Schedulers that a node knows beside its own. */
+export interface Acquainted {
+  readonly schedulers?: ReadonlyArray<SchedulerUnit["Service"]>
+}
+
 export interface SmallNode extends Seams {
+  readonly adopter: Adopter.Adopter["Service"]
   readonly scheduler: SchedulerUnit["Service"]
   readonly compute: ComputeUnit["Service"]
   readonly archive: ArchiveUnit["Service"]
@@ -106,15 +115,23 @@ const archiveUnit = (archived: Archived | undefined) =>
 
 /** Lives as long as the scope. Where processes may take fewer bytes, they are evicted, and have snapshots. */
 export const make = Effect.fnUntraced(function* (
-  given: Partial<Seams> = {},
+  given: Partial<Seams> & Acquainted = {},
   residentBytesMax?: number,
   archived?: Archived,
 ) {
   const all = seams(given)
   const context = contextOf(all)
   const log = yield* Effect.provideContext(AssignmentLogStore.make, context)
-  const scheduler = yield* SchedulerUnitLocal.make.pipe(
+  const opened = yield* SchedulerUnitLocal.open.pipe(
     Effect.provideService(AssignmentLog, log),
+    Effect.provideContext(context),
+  )
+  const scheduler = opened.unit
+  const others = Schedulers.of(given.schedulers ?? [])
+  const adopter = yield* Adopter.make.pipe(
+    Effect.provideService(SchedulerUnitLocal.SchedulerOfNode, opened),
+    Effect.provideService(AssignmentLog, log),
+    Effect.provideService(Schedulers.Schedulers, others),
     Effect.provideContext(context),
   )
   const unit = yield* compute(scheduler, all, residentBytesMax)
@@ -125,16 +142,17 @@ export const make = Effect.fnUntraced(function* (
   )
   const messenger = yield* MessengerUnitLocal.make("test").pipe(
     Effect.provideService(ArchiveUnit, archive),
+    Effect.provideService(SchedulerUnit, Route.make(scheduler, others)),
     Effect.provideContext(units),
     Effect.provideContext(context),
   )
-  const node: SmallNode = { ...all, scheduler, compute: unit, archive, messenger }
+  const node: SmallNode = { ...all, adopter, scheduler, compute: unit, archive, messenger }
   return node
 })
 
 /** A node that is stopped by hand. */
 export const open = Effect.fnUntraced(function* (
-  given: Partial<Seams>,
+  given: Partial<Seams> & Acquainted,
   residentBytesMax?: number,
   archived?: Archived,
 ) {
